@@ -1,0 +1,4 @@
+"""Counts what the rooms below report.
+
+Reads, never writes; nothing below knows that it is watched.
+"""

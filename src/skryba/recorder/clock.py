@@ -1,0 +1,238 @@
+"""Owns time: which packets belong to one source epoch, where each stands on the sender's clock, where that clock began.
+
+May not know codecs, files or the recording. RFC 3550 §A.1 (sequence validity) and §6.4.1; one channel at a time.
+
+An *epoch* is one source with one unbroken clock: it ends when the SSRC, the clock rate or the numbering changes, or
+when RTP time and arrival part for good. Arrival jitter never makes time: within an epoch a packet's place is its RTP
+time alone. The epoch as a whole is hung on the axis by the lower envelope of (arrival − RTP time) over its first
+seconds: the packets that the network delayed least. So a jump of the sender's clock, a hold during which its time stood
+still, or a new source is one decision, taken by looking at what came before and what comes after, not at one packet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from skryba.recorder.packets import Packets
+
+SECOND = 1_000_000_000
+ENVELOPE = 5 * SECOND  # of an epoch's beginning (and end), over which its least delayed packets are sought
+SUSPICION = 40_000_000  # a step in arrival − RTP time beyond which the neighbourhood is examined
+STEP = 60_000_000  # a lasting step of the envelope that ends the epoch
+LOOK_AHEAD = 2 * SECOND
+LOOK_BACK = 250  # packets
+EVIDENCE = 5  # packets that must agree before a step is believed
+STALE = 5 * SECOND  # a packet that late is dropped: nobody heard it
+DROPOUT, MISORDER = 3000, 1000  # sequence steps beyond which the source has started anew (RFC 3550 §A.1)
+SOURCES = 32  # remembered at a time; a thirty-third replaces the oldest
+DRIFT_SPAN = 60 * SECOND  # shorter epochs tell nothing about drift
+
+CLOCKED, STRAY = 0, 1  # fate of a packet
+
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+_Traced = tuple[Numbers, Numbers, Numbers, Numbers, Numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Per packet: the epoch (−1: of no known source), unwrapped sequence, RTP ticks since the epoch began, fate."""
+
+    epoch: Numbers
+    sequence: Numbers
+    ticks: Numbers
+    fate: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One source with one unbroken clock. `anchor` is the arrival (ns) at which its tick 0 stands."""
+
+    ssrc: int
+    clock_rate: int
+    anchor: int
+    packets: int
+    drift: float | None  # ppm of the sender's clock against ours (positive: sender slow); None if too short to tell
+
+
+def trace(packets: Packets, clock_rate: Numbers, sound: Flags) -> tuple[Trace, list[Epoch]]:
+    """Follow one channel's packets, sorted by arrival.
+
+    `clock_rate` is the RTP clock rate of each packet's payload type, `sound` is False for events and comfort noise:
+    they share the numbering of their source but say nothing about its clock (an event's timestamp stands still,
+    RFC 4733 §2.1).
+    """
+    epoch, sequence, ticks, fate, deviation = _trace(
+        packets.arrival, packets.sequence, packets.timestamp, packets.ssrc, clock_rate, sound
+    )
+    count = int(epoch.max(initial=-1)) + 1
+    timed = np.flatnonzero((epoch >= 0) & sound & (fate == CLOCKED))
+    anchors, ends, spans, sizes = _envelopes(packets.arrival[timed], epoch[timed], deviation[timed], count)
+    opening = np.zeros(count, dtype=np.int64)
+    opening[epoch[timed][::-1]] = timed[::-1]  # the last assignment wins: the first packet of each epoch
+    epochs = [
+        Epoch(
+            ssrc=int(packets.ssrc[opening[number]]),
+            clock_rate=int(clock_rate[opening[number]]),
+            anchor=int(anchors[number]),
+            packets=int(sizes[number]),
+            drift=_drift(int(anchors[number]), int(ends[number]), int(spans[number])),
+        )
+        for number in range(count)
+    ]
+    return Trace(epoch, sequence, ticks, fate), epochs
+
+
+def _drift(first: int, last: int, span: int) -> float | None:
+    return round((last - first) / span * 1e6, 1) if span >= DRIFT_SPAN else None
+
+
+def _wrapped(step: int, bits: int) -> int:
+    """A difference of two counters of `bits` bits, taken the short way round."""
+    half = 1 << (bits - 1)
+    return ((step + half) & ((1 << bits) - 1)) - half
+
+
+compiled = njit(cache=True, nogil=True)
+_short = cast("Callable[[int, int], int]", compiled(_wrapped))
+
+
+def _envelope_before(here: int, number: int, epoch: Numbers, deviation: Numbers, usable: Flags) -> int:
+    """Least deviation among the last packets of this epoch before packet `here`."""
+    least: int = deviation[here]
+    seen = 0
+    for other in range(here - 1, max(-1, here - 4 * LOOK_BACK), -1):
+        if epoch[other] == number and usable[other]:
+            least = deviation[other] if seen == 0 else min(least, deviation[other])
+            seen += 1
+            if seen == LOOK_BACK:
+                break
+    return least
+
+
+_before = cast("Callable[[int, int, Numbers, Numbers, Flags], int]", compiled(_envelope_before))
+
+
+def _envelope_after(
+    here: int, ticks: int, arrival: Numbers, timestamp: Numbers, ssrc: Numbers, clock: Numbers, sound: Flags
+) -> tuple[int, int]:
+    """Least deviation among the packets from `here` on, and how many there are."""
+    least = arrival[here] - ticks * SECOND // clock[here]
+    seen = 1
+    for other in range(here + 1, min(arrival.size, here + 8 * LOOK_BACK)):
+        if arrival[other] - arrival[here] > LOOK_AHEAD:
+            break
+        if ssrc[other] == ssrc[here] and sound[other] and clock[other] == clock[here]:
+            then = ticks + _short(timestamp[other] - timestamp[here], 32)
+            least = min(least, arrival[other] - then * SECOND // clock[here])
+            seen += 1
+    return least, seen
+
+
+_after = cast(
+    "Callable[[int, int, Numbers, Numbers, Numbers, Numbers, Flags], tuple[int, int]]", compiled(_envelope_after)
+)
+
+
+def _follows(here: int, sequence: Numbers, ssrc: Numbers) -> bool:
+    """True if the next packet of this source goes on from this one: two in a row make a new numbering credible."""
+    for other in range(here + 1, min(sequence.size, here + 64)):
+        if ssrc[other] == ssrc[here]:
+            return 0 < _short(sequence[other] - sequence[here], 16) <= 8
+    return False
+
+
+_goes_on = cast("Callable[[int, Numbers, Numbers], bool]", compiled(_follows))
+
+
+def _trace_packets(  # noqa: C901 one pass over one state, kept together for the compiler and the reader
+    arrival: Numbers, sequence: Numbers, timestamp: Numbers, ssrc: Numbers, clock: Numbers, sound: Flags
+) -> _Traced:
+    size = arrival.size
+    epoch, unwrapped, ticks = np.full(size, -1), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    fate, deviation = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    usable = np.zeros(size, np.bool_)  # clocked sound: what envelopes are made of
+    # Per remembered source: SSRC, epoch, clock rate, and of its last good packet sequence, ticks, timestamp, deviation.
+    source = np.full((SOURCES, 7), -1)
+    newest, epochs = 0, 0
+    for here in range(size):
+        row = -1
+        for back in range(SOURCES):
+            candidate = (newest - back) % SOURCES
+            if source[candidate, 0] == ssrc[here]:
+                row = candidate
+                break
+        fresh = row < 0 or (sound[here] and source[row, 2] != clock[here])
+        if row < 0 and not sound[here]:
+            continue  # an event of a source that has not spoken yet: no clock to hang it on
+        if row < 0:
+            newest = (newest + 1) % SOURCES
+            row = newest
+            source[row, 0] = ssrc[here]
+        if not fresh:
+            step = _short(sequence[here] - source[row, 3] & 0xFFFF, 16)
+            unwrapped[here] = source[row, 3] + step
+            ticks[here] = source[row, 4] + _short(timestamp[here] - source[row, 5], 32)
+            epoch[here] = source[row, 1]
+            if step > DROPOUT or step < -MISORDER:
+                fresh = sound[here] and _goes_on(here, sequence, ssrc)
+                if not fresh:
+                    fate[here] = STRAY
+                    continue
+            elif not sound[here]:
+                continue
+            else:
+                deviation[here] = arrival[here] - ticks[here] * SECOND // clock[here]
+                if abs(deviation[here] - source[row, 6]) > SUSPICION:
+                    past = _before(here, epoch[here], epoch, deviation, usable)
+                    future, seen = _after(here, ticks[here], arrival, timestamp, ssrc, clock, sound)
+                    fresh = abs(future - past) > STEP and (seen >= EVIDENCE or future - past < -SECOND)
+                    if not fresh and deviation[here] - past > STALE:
+                        fate[here] = STRAY
+                        continue
+        if fresh:
+            source[row, 1], source[row, 2] = epochs, clock[here]
+            epoch[here], unwrapped[here], ticks[here] = epochs, sequence[here], 0
+            deviation[here] = arrival[here]
+            epochs += 1
+        usable[here] = True
+        if fresh or unwrapped[here] > source[row, 3]:
+            source[row, 3], source[row, 4], source[row, 5] = unwrapped[here], ticks[here], timestamp[here]
+        source[row, 6] = deviation[here]
+    return epoch, unwrapped, ticks, fate, deviation
+
+
+_trace = cast("Callable[[Numbers, Numbers, Numbers, Numbers, Numbers, Flags], _Traced]", compiled(_trace_packets))
+
+
+def _find_envelopes(
+    arrival: Numbers, epoch: Numbers, deviation: Numbers, count: int
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Per epoch: envelope at its beginning and at its end, time between the two, packets."""
+    first, last = np.full(count, -1), np.zeros(count, np.int64)
+    anchors, ends, sizes = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for here in range(arrival.size):
+        number = epoch[here]
+        sizes[number] += 1
+        if first[number] < 0:
+            first[number] = arrival[here]
+            anchors[number] = deviation[here]
+        elif arrival[here] - first[number] <= ENVELOPE:
+            anchors[number] = min(anchors[number], deviation[here])
+        last[number] = arrival[here]
+    seen = np.zeros(count, np.int64)
+    for here in range(arrival.size):
+        number = epoch[here]
+        if last[number] - arrival[here] <= ENVELOPE:
+            ends[number] = deviation[here] if seen[number] == 0 else min(ends[number], deviation[here])
+            seen[number] += 1
+    return anchors, ends, np.maximum(last - first - ENVELOPE, 0), sizes
+
+
+_envelopes = cast(
+    "Callable[[Numbers, Numbers, Numbers, int], tuple[Numbers, Numbers, Numbers, Numbers]]", compiled(_find_envelopes)
+)
