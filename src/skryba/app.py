@@ -5,6 +5,8 @@ Holds no rule of any room; what it knows is which role is which process.
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from skryba import log as logs
 from skryba.config.load import load
 from skryba.config.model import Config
 from skryba.errors import ConfigError, ResourceError
+from skryba.places import recorder_socket
 from skryba.supervisor import CONFIG_FAULT, Supervisor, die_with_parent
 
 log = structlog.get_logger("app")
@@ -26,7 +29,7 @@ def run(config_path: Path, role: str = "all") -> int:
     try:
         config = load(config_path, os.environ)
     except ConfigError as error:
-        logs.to_people(str(error))
+        sys.stderr.write(f"{error}\n")
         return CONFIG_FAULT
     logs.configure(config.operations.log_level, config.operations.log_format)
     if role != "all":
@@ -36,8 +39,40 @@ def run(config_path: Path, role: str = "all") -> int:
         "signalling": _signalling,
         "recorder": _recorder,
     }
+    code = 1
     try:
-        return uvloop.run(roles[role](config, config_path))
-    except ResourceError as error:
-        log.error("cannot run", role=role, error=str(error))
-        return 1
+        code = uvloop.run(roles[role](config, config_path))
+    except* ResourceError as lacking:
+        for each in lacking.exceptions:
+            log.error("cannot run", role=role, error=str(each))
+    return code
+
+
+async def _supervise(config: Config, config_path: Path) -> int:
+    return await Supervisor(config_path, drain_timeout=config.operations.drain_timeout).run()
+
+
+async def _signalling(config: Config, _: Path) -> int:
+    from skryba.signalling import Signalling  # the compiled engine is loaded by this process only
+
+    return await Signalling(config).run()
+
+
+async def _recorder(config: Config, _: Path) -> int:
+    from skryba.recorder.worker import Recorder, RecorderConfig  # and the codecs by this one
+
+    config.operations.control.parent.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(
+        RecorderConfig(
+            recordings=config.recorder.folder,
+            spool=config.recorder.spool,
+            control=recorder_socket(config),
+            keep_spool=config.recorder.keep_spool,
+        ),
+        lambda event, facts: structlog.get_logger("recorder").info(event, **facts),
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, recorder.stop)
+    await recorder.run()
+    return 0

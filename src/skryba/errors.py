@@ -1,13 +1,13 @@
 """The exceptions of the house. A failed call is not among them: that is a `terms.Termination`.
 
-    SkrybaError
-    ├── ConfigError          refuse to start or to reload; exit code 2; names file, line and remedy
-    ├── ProtocolError
-    │   ├── ParseError       theirs: bytes that break a grammar; carries the SIP status to answer with
-    │   └── StateError       ours: a machine was asked for what it cannot do now; let it rise
-    ├── NegotiationError     theirs: no common codec or media (488)
-    ├── ResourceError        nobody's: no port, no disk, no memory (503, or continue unrecorded as policy says)
-    └── IntegrityError       a recording that is not what its manifest says
+SkrybaError
+├── ConfigError          refuse to start or to reload; exit code 2; names file, line and remedy
+├── ProtocolError
+│   ├── ParseError       theirs: bytes that break a grammar; carries the SIP status to answer with
+│   └── StateError       ours: a machine was asked for what it cannot do now; let it rise
+├── NegotiationError     theirs: no common codec or media (488)
+├── ResourceError        nobody's: no port, no disk, no memory (503, or continue unrecorded as policy says)
+└── IntegrityError       a recording that is not what its manifest says
 """
 
 

@@ -1,7 +1,7 @@
-"""The house's own line: a station and a trunk that exist only for the self-test call, with a password made at each start.
+"""The house's own line: a station and a trunk that exist only for the self-test call, with a new password each start.
 
-The running proxy writes them into a file that only its owner can read; `skryba selftest` reads it there. The line's calls are
-always recorded and announced, whatever the rules say: a self-test must see the whole path.
+The running proxy writes them into a file that only its owner can read; `skryba selftest` reads it there. The line's
+calls are always recorded and announced, whatever the rules say: a self-test must see the whole path.
 """
 
 import json

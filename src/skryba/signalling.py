@@ -4,15 +4,13 @@ Holds no rule of any room; what it knows is who is told about what, and in which
 """
 
 import asyncio
-import hashlib
-import random
 import secrets
+import shutil
 import signal
 import socket
-import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -20,7 +18,6 @@ from skryba import clock
 from skryba.archive.ledger import Ledger
 from skryba.archive.observer import LedgerObserver
 from skryba.b2bua.agent import Agent
-from skryba.b2bua.notices import Notice
 from skryba.b2bua.server import Server
 from skryba.b2bua.settings import Binding, Limits, Settings, Station, TrunkSettings
 from skryba.config.model import Config
@@ -31,7 +28,10 @@ from skryba.log import log_notice
 from skryba.media.engine import MediaEngine
 from skryba.metrics.collector import Collector
 from skryba.metrics.endpoint import Endpoint
+from skryba.metrics.heartbeat import Heartbeat
 from skryba.metrics.observer import MetricsObserver
+from skryba.metrics.snapshot import MediaCounts, RecorderCounts, Snapshot, Volume
+from skryba.places import recorder_socket, ring_paths
 from skryba.policy.engine import Engine
 from skryba.policy.model import CallFacts, Decision
 from skryba.policy.rules import parse_rules
@@ -42,26 +42,15 @@ from skryba.sip.stack import Stack
 from skryba.sip.transport import Transport
 from skryba.terms import SocketAddress
 
-SHARED_MEMORY = Path("/dev/shm")  # the ring must never wait for a disk
 _ROWS_PER_CALL = 2
+_BEAT = 0.05
 _LAST_WORDS = 2.0  # seconds given to the last BYEs, and to the link for its last stops
 
 log = structlog.get_logger("signalling")
 
 
-def ring_path(config: Config, thread: int) -> Path:
-    """One ring a media thread; the same configuration finds the same ring again."""
-    mark = hashlib.sha256(str(config.recorder.spool).encode()).hexdigest()[:12]
-    return SHARED_MEMORY / f"skryba-{mark}-{thread}.ring"
-
-
-def recorder_socket(config: Config) -> Path:
-    """Where the recorder listens for signalling."""
-    return config.operations.control.with_name("recorder.sock")
-
-
 class Policy:
-    """The rules in force. A file that cannot be used changes nothing; at the start it means that nothing is recorded."""
+    """The rules in force. A bad file changes nothing; at the start it means that nothing is recorded."""
 
     def __init__(self, config: Config) -> None:
         self._path = config.policy.rules_file
@@ -99,7 +88,7 @@ async def _settings(config: Config, bindings: tuple[Binding, ...], house: HouseL
         except OSError as error:
             log.error("trunk left out: its host has no address", trunk=each.id, host=each.host, error=str(error))
             continue
-        address = SocketAddress(found[0][4][0], each.port)
+        address = SocketAddress(str(found[0][4][0]), each.port)
         trunks.append(
             TrunkSettings(
                 id=each.id,
@@ -143,79 +132,190 @@ class Signalling:
         self._prompts = PromptLibrary(config.notice.prompts)
         for problem in self._prompts.problems:
             log.error("prompt left out", problem=problem)
+        self._server: Server
         self._stopping = asyncio.Event()
         self._draining = False
+        self._recorder_stats: Mapping[str, Any] | None = None
 
     async def run(self) -> int:
+        """Start, take calls until SIGTERM, drain, stop. ResourceError when an address is not to be had."""
         config = self._config
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._policy.reload)
         config.operations.control.parent.mkdir(parents=True, exist_ok=True)
-
-        rings = [ring_path(config, thread) for thread in range(config.media.threads)]
-        engine = MediaEngine(
+        self._ledger = Ledger(config.operations.database)
+        self._counts = MetricsObserver()
+        self._heartbeat = Heartbeat(self._counts.loop_lag, clock.now)
+        self._entries = LedgerObserver(self._ledger)
+        rings = ring_paths(config)
+        self._recorder = RecorderLink(recorder_socket(config), rings, self._recorder_message)
+        self._engine = MediaEngine(
             ring_paths=rings,
             ring_bytes=config.recorder.ring_megabytes << 20,
             rows=_ROWS_PER_CALL * config.limits.calls,
             host=config.media.host,
             port_range=config.media.ports,
             quarantine=config.media.quarantine,
-            threads=config.media.threads,
-            on_event=lambda event: server.patchbay.engine_event(event),
+            latch_window=config.media.latch_window,
+            on_event=lambda event: self._server.patchbay.engine_event(event),
         )
-        ledger = Ledger(config.operations.database)
-        observer = MetricsObserver()
-        ledger_observer = LedgerObserver(ledger)
-        recorder = RecorderLink(recorder_socket(config), rings=rings, on_message=ledger_observer.recorder_message)
-        transport = Transport(
-            on_data=lambda data, flow: server.receive(data, flow),
-            on_failed=lambda flow: server.transport_failed(flow),
+        self._transport = Transport(
+            on_data=lambda data, flow: self._server.receive(data, flow),
+            on_failed=lambda flow: self._server.transport_failed(flow),
         )
-        server: Server
-        try:
-            engine.start(loop)
-            bound = await transport.start([(each.transport, *each.address) for each in config.sip.bindings])
-            bindings = tuple(
-                Binding(each.transport, local, SocketAddress(config.sip.advertise or local.host, local.port))
-                for each, local in zip(config.sip.bindings, bound, strict=True)
+        async with asyncio.TaskGroup() as group:
+            linking = group.create_task(self._recorder.run(), name="recorder link")
+            try:
+                await self._open(loop)
+                await self._stopping.wait()
+                await self._drain()
+            except OSError as error:
+                raise ResourceError(f"cannot take calls: {error}") from error
+            finally:
+                linking.cancel()
+                await self._close()
+        log.info("ended")
+        return 0
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        config = self._config
+        self._engine.start(loop)
+        bound = await self._transport.start([(each.transport, *each.address) for each in config.sip.bindings])
+        bindings = tuple(
+            Binding(
+                "udp" if each.transport == "udp" else "tcp",
+                local,
+                SocketAddress(config.sip.advertise or local.host, local.port),
             )
-            house = self._house_line(bindings[0].local)
-            agent = self._agent(await _settings(config, bindings, house))
-            server = Server(
-                agent=agent,
-                transport=transport,
-                engine=engine,
-                recorder=recorder,
-                prompts=self._prompts.get,
-                observers=(log_notice, observer.receive, ledger_observer.receive),
-                on_fault=_fault,
-                advertise=config.media.advertise or None,
-                silence_limit=config.media.silence_limit,
-            )
-        except OSError as error:
-            raise ResourceError(f"cannot start: {error}") from error
-        await recorder.start_link()
-        door = ControlDoor(config.operations.control, self._words(agent, recorder))
-        await door.open()
-        endpoint = Endpoint(config.operations.metrics_address, Collector(observer, self._view(agent, engine, recorder)))
-        endpoint.start()
-        server.start()
+            for each, local in zip(config.sip.bindings, bound, strict=True)
+        )
+        house = self._house_line(bindings[0].local)
+        self._agent = self._make_agent(await _settings(config, bindings, house))
+        self._server = Server(
+            agent=self._agent,
+            transport=self._transport,
+            engine=self._engine,
+            recorder=self._recorder,
+            prompts=self._prompts.get,
+            observers=(log_notice, self._counts.receive, self._entries.receive),
+            on_fault=lambda what, error: log.error("fault", what=what, exc_info=error),
+            silence_limit=config.media.silence_limit,
+            advertise=config.media.advertise or None,
+        )
+        self._door = ControlDoor(config.operations.control, {"status": self._status, "drain": self._stop})
+        await self._door.open()
+        self._endpoint = Endpoint(config.operations.metrics_address, Collector(self._counts, self._snapshot))
+        self._endpoint.start()
+        self._heartbeat.start(loop)
+        self._server.start()
         house.write(config.operations.control.parent)
         log.info("taking calls", listen=list(config.sip.listen))
 
-        await self._stopping.wait()
-        await self._drain(server, agent)
-        endpoint.stop()
-        await door.close()
-        server.stop()
-        await recorder.close()
-        engine.stop()
-        await transport.close()
-        ledger.close()
-        log.info("ended")
-        return 0
+    async def _drain(self) -> None:
+        """No new calls; those that run may end by themselves, for `drain_timeout` seconds at most."""
+        self._draining = True
+        self._server.drain()
+        log.info("draining", calls=len(self._agent.calls))
+        deadline = clock.now() + self._config.operations.drain_timeout
+        while self._agent.calls and clock.now() < deadline:  # noqa: ASYNC110 - once a process, at its end
+            await asyncio.sleep(_BEAT)
+        for call in self._agent.calls:
+            self._server.hang_up(call.id, "shutting down")
+        deadline = clock.now() + _LAST_WORDS
+        while (self._agent.calls or len(self._server.patchbay)) and clock.now() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_BEAT)
+
+    async def _close(self) -> None:
+        """Whatever was opened, in the opposite order; what never opened is not there."""
+        self._heartbeat.stop()
+        for name in ("_endpoint", "_server"):
+            if (part := getattr(self, name, None)) is not None:
+                part.stop()
+        if (door := getattr(self, "_door", None)) is not None:
+            await door.close()
+        self._engine.stop()
+        await self._transport.close()
+        self._ledger.close()
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def _recorder_message(self, message: Mapping[str, Any]) -> None:
+        if message["op"] == "stats":
+            self._recorder_stats = message
+        self._entries.recorder_message(message)
+        self._counts.recorder_message(message)
+
+    def _stop(self) -> Mapping[str, Any]:
+        self._stopping.set()
+        return {"draining": True}
+
+    def _status(self) -> Mapping[str, Any]:
+        return {
+            "calls": [
+                {"id": call.id, "state": call.state, "direction": call.direction, "recorded": call.recorded_now}
+                for call in self._agent.calls
+            ],
+            "stations": {
+                station: [str(contact.source) for contact in contacts]
+                for station, contacts in self._agent.registrations(clock.now()).items()
+            },
+            "trunks": {trunk.id: trunk.up for trunk in self._agent.trunks},
+            "recorder": self._recorder.connected,
+            "draining": self._draining,
+        }
+
+    def _snapshot(self) -> Snapshot:
+        """For the metrics thread: reads what the loop's objects show, changes nothing."""
+        config, stats = self._config, self._recorder_stats
+        connected = self._recorder.connected
+        return Snapshot(
+            calls=tuple(self._agent.calls),
+            calls_limit=config.limits.calls,
+            trunks=tuple(trunk for trunk in self._agent.trunks if trunk.id != NAME),
+            sip=self._stack.counters,
+            media=self._media_counts(),
+            recorder=RecorderCounts(
+                spool_files=int(stats["recordings"]) + int(stats["sealing"]) + int(stats["orphans"]),
+                spool_oldest_seconds=float(stats["spool_age_s"]),
+            )
+            if connected and stats
+            else None,
+            volumes=tuple(
+                _volume(name, path)
+                for name, path in (("recordings", config.recorder.folder), ("spool", config.recorder.spool))
+                if path.exists()
+            ),
+            ledger_dropped=self._ledger.dropped,
+            draining=self._draining,
+            problems=tuple(self._problems(connected)),
+        )
+
+    def _problems(self, connected: bool) -> Iterator[str]:
+        if not connected:
+            yield "the recorder is not connected: calls go on unrecorded until it is back"
+        if not self._policy.loaded:
+            yield "the rules could not be loaded: nothing new is decided"
+        if stuck := self._heartbeat.problem():
+            yield stuck
+
+    def _media_counts(self) -> MediaCounts:
+        totals = self._engine.totals()
+        first, last = self._config.media.ports
+        return MediaCounts(
+            packets_received=totals.packets,
+            bytes_received=totals.octets,
+            packets_sent=totals.sent,
+            bytes_sent=totals.sent_octets,
+            lost=totals.lost,
+            late=totals.late,
+            foreign=totals.foreign,
+            send_errors=totals.send_errors,
+            ring_overflow=totals.overflow,
+            ports_in_use=2 * totals.ports,
+            ports_limit=last - first + 1,
+        )
 
     def _house_line(self, sip: SocketAddress) -> HouseLine:
         """A fresh password each start; the simulated trunk listens beside us."""
@@ -233,42 +333,31 @@ class Signalling:
             recordings=str(config.recorder.folder),
         )
 
-    def _agent(self, settings: Settings) -> Agent:
-        token: Callable[[], str] = lambda: secrets.token_hex(8)  # noqa: E731
+    def _make_agent(self, settings: Settings) -> Agent:
+        self._stack = Stack(token=_token)
         return Agent(
             settings=settings,
-            stack=Stack(token=token),
+            stack=self._stack,
             policy=with_house_line(self._policy.decide, self._config.notice.language),
-            token=token,
+            token=_token,
             new_id=new_id,
             authenticator=Authenticator(settings.domain, secrets.token_bytes(32)),
             prompts=self._prompts.known,
-            random=random.SystemRandom(),
         )
 
-    async def _drain(self, server: Server, agent: Agent) -> None:
-        """No new calls; those that run may end by themselves, for `drain_timeout` seconds at most."""
-        self._draining = True
-        server.drain()
-        log.info("draining", calls=len(agent.calls))
-        deadline = clock.now() + self._config.operations.drain_timeout
-        while agent.calls and clock.now() < deadline:
-            await asyncio.sleep(0.1)
-        for call in agent.calls:
-            server.hang_up(call.id, "shutting down")
-        deadline = clock.now() + _LAST_WORDS
-        while (agent.calls or len(server.patchbay)) and clock.now() < deadline:
-            await asyncio.sleep(0.02)
+
+def _token() -> str:
+    return secrets.token_hex(8)
 
 
 def new_id() -> str:
     """A UUID of version 7 in hex: time-ordered, random, nothing of the call in it (RFC 9562 §5.7)."""
-    milliseconds = int(clock.at().timestamp() * 1000)
-    value = (milliseconds << 80) | secrets.randbits(80)
+    value = (int(clock.at().timestamp() * 1000) << 80) | secrets.randbits(80)
     value = value & ~(0xF << 76) | (7 << 76)
     value = value & ~(0x3 << 62) | (2 << 62)
     return f"{value:032x}"
 
 
-def _fault(what: str, error: BaseException) -> None:
-    log.error("fault", what=what, exc_info=error)
+def _volume(name: str, path: Path) -> Volume:
+    usage = shutil.disk_usage(path)
+    return Volume(name, usage.free, usage.total)

@@ -6,6 +6,7 @@ May not know sockets, ports, clocks or files. A bug in one call ends that call; 
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 from skryba.b2bua.admission import Admission
@@ -93,8 +94,8 @@ class Agent:
         self._clock = (now, at)
         self._stack.handle_timeout(now)
         self._digest(now)
-        for sleeper, name in self._board.alarms.due(now):
-            self._guard(getattr(sleeper, "owner", None), lambda sleeper=sleeper, name=name: sleeper.alarm(name, now), now)  # type: ignore[misc]
+        for line, name in self._board.alarms.due(now):
+            self._guard(line.owner, partial(line.alarm, name, now), now)
         self.registrar.handle_timeout(now)
         self._digest(now)
 
@@ -213,10 +214,12 @@ class Agent:
                     self._guard(caller, lambda: caller.receive_cancel(key, request, now), now)
             case ResponseReceived(response, client, flow):
                 if (line := board.clients.get(client)) is not None:
-                    self._guard(line.owner, lambda: line.owner.receive_response(client, response, flow, now), now)
+                    asker = line.owner
+                    self._guard(asker, lambda: asker.receive_response(client, response, flow, now), now)
             case TransactionFailed(client, kind):
                 if (line := board.clients.get(client)) is not None:
-                    self._guard(line.owner, lambda: line.owner.transaction_failed(client, kind, now), now)
+                    asker = line.owner
+                    self._guard(asker, lambda: asker.transaction_failed(client, kind, now), now)
             case MalformedReceived():
                 pass  # answered and counted by the stack
             case _:
@@ -258,7 +261,7 @@ class Agent:
             call.fail(now)
         except Exception as error:
             self._faulted(call.id, error)
-            call.abandon(now)
+            call.abandon()
 
     def _faulted(self, call_id: str, error: Exception) -> None:
         self._notices.append(CallFaulted(call_id, f"{type(error).__name__}: {error}"))

@@ -4,18 +4,15 @@ May not know what an alarm means; a cancelled one is forgotten lazily, and the h
 """
 
 import heapq
-from typing import Protocol
+from typing import Generic, TypeVar
 
 _SLACK = 64
 
 
-class Sleeper(Protocol):
-    """Who is woken."""
-
-    def alarm(self, name: str, now: float) -> None: ...
+Sleeper = TypeVar("Sleeper")
 
 
-class Alarms:
+class Alarms(Generic[Sleeper]):
     """Named deadlines per sleeper; setting a name again moves it."""
 
     def __init__(self) -> None:

@@ -4,7 +4,8 @@ Carries out the core's media commands on the engine and the recorder's link. Hol
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Protocol, assert_never
 
 from skryba.b2bua.commands import (
@@ -26,7 +27,11 @@ from skryba.errors import ResourceError
 from skryba.media.engine import DtmfSeen, Latched, MediaEngine, MediaEvent, Port, PromptFinished
 from skryba.media.prompt import PromptAudio
 from skryba.recorder.link import RecorderLink
-from skryba.terms import Channel, Side, SocketAddress
+from skryba.terms import Channel, Side, SocketAddress, Termination
+
+PatchCommand = (
+    AimStream | Bridge | Unbridge | StopPrompt | StartRecording | MarkRecording | ChangeFormats | StopRecording
+)
 
 LATE_PACKETS = 0.2  # seconds that the ports of a recorded call stay open after its end, for packets on their way
 
@@ -66,7 +71,6 @@ class _Patch:
     """One call's media. `slot` is set while packets are forked."""
 
     ports: dict[Side, Port]
-    accept: dict[Side, tuple[str, ...]] = field(default_factory=dict)
     channels: Mapping[Side, Channel] = field(default_factory=dict)
     slot: int | None = None
     closing: bool = False
@@ -88,6 +92,7 @@ class Patchbay:
         core: Core,
         later: Callable[[float, Callable[[], None]], object],
         now_ns: Callable[[], int],
+        at: Callable[[], datetime],
         advertise: str | None = None,
     ) -> None:
         self._advertise = advertise
@@ -97,6 +102,7 @@ class Patchbay:
         self._core = core
         self._later = later
         self._now_ns = now_ns
+        self._at = at
         self._patches: dict[str, _Patch] = {}
         self._by_row: dict[int, tuple[str, Side]] = {}
         self._playing: dict[int, _Playing] = {}
@@ -106,32 +112,33 @@ class Patchbay:
     # --- the core's commands -------------------------------------------------------------------------------------
 
     def carry_out(self, command: MediaCommand) -> None:
+        """A command for a call whose media are closed is ignored, but for those that are owed an answer."""
         match command:
             case OpenMedia():
                 self._open(command)
-            case AimStream():
-                self._aim(command)
-            case Bridge():
-                self._bridge(command)
-            case Unbridge():
-                if patch := self._patches.get(command.call):
-                    self._engine.unbridge(patch.ports[Side.CALLER].row, patch.ports[Side.CALLEE].row)
             case PlayPrompt():
                 self._play(command)
-            case StopPrompt():
-                if patch := self._patches.get(command.call):
-                    for port in patch.ports.values():
-                        self._engine.stop_play(port.row)
-            case StartRecording():
-                self._start_recording(command)
-            case ChangeFormats():
-                self._change_formats(command)
-            case MarkRecording():
-                self._mark(command)
-            case StopRecording():
-                self._stop_recording(command)
             case CloseMedia():
                 self._close(command.call)
+            case _:
+                if (patch := self._patches.get(command.call)) is not None:
+                    self._on_patch(patch, command)
+
+    def _on_patch(self, patch: _Patch, command: PatchCommand) -> None:
+        match command:
+            case AimStream():
+                self._aim(patch, command)
+            case Bridge():
+                self._bridge(patch, command)
+            case Unbridge():
+                self._engine.unbridge(patch.ports[Side.CALLER].row, patch.ports[Side.CALLEE].row)
+            case StopPrompt():
+                for port in patch.ports.values():
+                    self._engine.stop_play(port.row)
+            case StartRecording():
+                self._start_recording(patch, command)
+            case ChangeFormats() | MarkRecording() | StopRecording():
+                self._on_recording(patch, command)
             case _:
                 assert_never(command)
 
@@ -154,9 +161,7 @@ class Patchbay:
     def _advertised(self, address: SocketAddress) -> SocketAddress:
         return SocketAddress(self._advertise, address.port) if self._advertise else address
 
-    def _aim(self, command: AimStream) -> None:
-        if (patch := self._patches.get(command.call)) is None:
-            return
+    def _aim(self, patch: _Patch, command: AimStream) -> None:
         audio = command.audio
         self._engine.aim(
             patch.ports[command.side].row,
@@ -166,9 +171,7 @@ class Patchbay:
             dtmf_pt=audio.dtmf_pt,
         )
 
-    def _bridge(self, command: Bridge) -> None:
-        if (patch := self._patches.get(command.call)) is None:
-            return
+    def _bridge(self, patch: _Patch, command: Bridge) -> None:
         self._engine.bridge(
             patch.ports[Side.CALLER].row,
             patch.ports[Side.CALLEE].row,
@@ -202,9 +205,8 @@ class Patchbay:
                 play_id=self._plays,
             )
 
-    def _start_recording(self, command: StartRecording) -> None:
-        patch = self._patches.get(command.call)
-        if patch is None or self._recorder is None or patch.slot is not None:
+    def _start_recording(self, patch: _Patch, command: StartRecording) -> None:
+        if self._recorder is None or patch.slot is not None:
             return
         self._slots += 1
         patch.slot, patch.channels = self._slots, command.channels
@@ -218,36 +220,32 @@ class Patchbay:
         for side, channel in command.channels.items():
             self._engine.fork(patch.ports[side].row, slot=patch.slot, channel=channel)
 
-    def _change_formats(self, command: ChangeFormats) -> None:
-        patch = self._patches.get(command.call)
-        if patch and patch.slot is not None and self._recorder is not None:
-            channel = patch.channels[command.side]
-            self._recorder.formats(slot=patch.slot, channel=channel, formats=command.formats, at_ns=self._now_ns())
-
-    def _mark(self, command: MarkRecording) -> None:
-        patch = self._patches.get(command.call)
-        if patch and patch.slot is not None and self._recorder is not None:
-            channel = patch.channels[command.side] if command.side else None
-            self._recorder.mark(
-                slot=patch.slot, kind=command.kind, channel=channel, at_ns=self._now_ns(), note=command.note
-            )
-
-    def _stop_recording(self, command: StopRecording) -> None:
-        patch = self._patches.get(command.call)
-        if patch is None or patch.slot is None or self._recorder is None:
+    def _on_recording(self, patch: _Patch, command: ChangeFormats | MarkRecording | StopRecording) -> None:
+        if patch.slot is None or self._recorder is None:
             return
-        slot, recorder, at_ns = patch.slot, self._recorder, self._now_ns()
-        rows = [port.row for port in patch.ports.values()]
+        match command:
+            case ChangeFormats(_, side, formats):
+                self._recorder.formats(patch.slot, patch.channels[side], formats, at_ns=self._now_ns())
+            case MarkRecording(_, kind, side, note):
+                channel = patch.channels[side] if side else None
+                self._recorder.mark(patch.slot, kind, channel=channel, at_ns=self._now_ns(), note=note)
+            case StopRecording(_, termination):
+                self._stop_recording(patch, patch.slot, self._recorder, termination)
+            case _:
+                assert_never(command)
+
+    def _stop_recording(self, patch: _Patch, slot: int, recorder: RecorderLink, termination: Termination) -> None:
+        at_ns, ended_at = self._now_ns(), self._at().isoformat()
 
         def stop() -> None:
-            drain = max(self._engine.unfork(row) for row in rows)
             patch.slot = None
             recorder.stop(
-                slot=slot,
+                slot,
                 at_ns=at_ns,
                 until_ns=at_ns + int(LATE_PACKETS * 1e9),
-                drain=[drain],
-                termination=command.termination,
+                drain=self._engine.unfork([port.row for port in patch.ports.values()]),
+                termination=asdict(termination),
+                ended_at=ended_at,
             )
             if patch.closing:
                 self._release(patch)

@@ -23,7 +23,8 @@ _SILENCE_BEAT = 1.0  # seconds between two looks at streams that fell silent
 class Server:
     """Joins the core to sockets, engine and recorder. All methods belong to the loop's thread.
 
-    `observers` hear each notice, in order; one that raises is a bug and is reported through `on_fault`, the calls go on.
+    `observers` hear each notice, in order; one that raises is a bug: `on_fault` hears it,
+    the calls go on.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Server:
             core=self,
             later=self._loop.call_later,
             now_ns=clock.now_ns,
+            at=clock.at,
             advertise=advertise,
         )
 
@@ -99,7 +101,7 @@ class Server:
     # --- the turn ----------------------------------------------------------------------------------------------------
 
     def _turn(self, change: Callable[[], None]) -> None:
-        """One change, then all commands, then all notices, then the timer. A change made by a command joins its turn."""
+        """One change, then all commands, all notices, the timer. A change made by a command joins its turn."""
         try:
             change()
         except Exception as error:  # the core ends a faulty call by itself; what arrives here is a bug of the house

@@ -6,11 +6,14 @@ May not know the configuration file these values come from.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from skryba.policy.e164 import normalise
 from skryba.sip.events import Flow
 from skryba.sip.timers import Timers
 from skryba.terms import SocketAddress
+
+Transport = Literal["udp", "tcp"]
 
 EMERGENCY = frozenset({"112", "997", "998", "999"})
 PLAYABLE = ("PCMA/8000", "PCMU/8000", "G722/8000")  # what prompts exist in
@@ -20,7 +23,7 @@ PLAYABLE = ("PCMA/8000", "PCMU/8000", "G722/8000")  # what prompts exist in
 class Binding:
     """One bound SIP address and how peers see it."""
 
-    transport: str  # "udp" | "tcp"
+    transport: Transport
     local: SocketAddress
     advertised: SocketAddress
 
@@ -43,7 +46,7 @@ class TrunkSettings:
     id: str
     host: str
     address: SocketAddress
-    transport: str = "udp"
+    transport: Transport = "udp"
     register: bool = False
     username: str = ""
     password: str = ""
@@ -109,10 +112,10 @@ class Settings:
         for binding in self.bindings:
             if binding.transport == flow.transport and binding.local == flow.local:
                 return binding.advertised
-        binding = self.binding(flow.transport, flow.remote.host)
-        return binding.advertised if binding else flow.local
+        similar = self.binding(flow.transport, flow.remote.host)
+        return similar.advertised if similar else flow.local
 
-    def flow(self, transport: str, remote: SocketAddress) -> Flow | None:
+    def flow(self, transport: Transport, remote: SocketAddress) -> Flow | None:
         """A way to that peer, or None when no binding speaks its transport and family."""
         binding = self.binding(transport, remote.host)
         return Flow(transport, binding.local, remote) if binding else None

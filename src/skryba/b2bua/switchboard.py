@@ -34,7 +34,7 @@ class Switchboard:
     def __init__(self, stack: Stack, settings: Settings) -> None:
         self.stack = stack
         self.settings = settings
-        self.alarms = Alarms()
+        self.alarms: Alarms[Line] = Alarms()
         self.clients: dict[ClientKey, Line] = {}
         self.servers: dict[ServerKey, DialogOwner] = {}
         self.dialogs: dict[tuple[str, str], DialogOwner] = {}  # (Call-ID, local tag)

@@ -1,7 +1,7 @@
 """⚡ Rings → spools: reads what the engine forked and appends it to the spool of whose slot it is.
 
 May not know the control socket, time-outs or sealing; the worker calls it. A ring's tail moves only after the spool
-took the packets, so a recorder that dies between the two reads them again and loses nothing; sealing knows equal records.
+took the packets: a recorder that dies between the two reads them again and loses nothing; sealing knows equal records.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skryba.errors import ResourceError
 from skryba.recorder.demux import demux
 from skryba.recorder.recording import Phase, Recording, Roster, read_start
 from skryba.recorder.seal import RESTARTED
@@ -37,16 +38,11 @@ class Ring(Protocol):
     def overflow(self) -> int: ...
 
     @property
-    def size(self) -> int: ...
+    def epoch_ns(self) -> int: ...
 
-    @property
-    def epoch(self) -> int: ...
+    def read(self, max_octets: int) -> NDArray[np.uint8]: ...
 
-    def read(self, max_bytes: int) -> NDArray[np.uint8]: ...
-
-    def advance(self, count: int) -> None: ...
-
-    def close(self) -> None: ...
+    def advance(self, octets: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -74,6 +70,7 @@ class Intake:
         self._storage = storage
         self._open_ring = open_ring
         self._rings: list[Ring] = []
+        self._sizes: list[int] = []
         self._paths: tuple[str, ...] = ()
         self._settled: list[int] = []  # heads as they stood one beat ago
         self._writing: dict[str, _Writing] = {}
@@ -83,6 +80,7 @@ class Intake:
         self.packets = 0
         self.octets = 0
         self.unclaimed = 0
+        self.broken = 0  # octets skipped because a ring made no sense
 
     @property
     def epoch_ns(self) -> int:
@@ -97,7 +95,8 @@ class Intake:
     @property
     def backlog(self) -> float:
         """Fullest ring, 0…1."""
-        return max(((ring.head - ring.tail) / ring.size for ring in self._rings), default=0.0)
+        filled = ((ring.head - ring.tail) / size for ring, size in zip(self._rings, self._sizes, strict=True) if size)
+        return max(filled, default=0.0)
 
     def attach(self, paths: Sequence[str], epoch_ns: int, pid: int = 0) -> list[str]:
         """Read these rings of that engine from now on; returns those that cannot be opened."""
@@ -107,17 +106,16 @@ class Intake:
         for path in paths:
             try:
                 self._rings.append(self._open_ring(Path(path)))
-            except (OSError, ValueError) as error:
+                self._sizes.append(Path(path).stat().st_size)
+            except (ResourceError, OSError) as error:
                 missing.append(f"{path}: {error}")
-        self._paths = tuple(paths) if not missing else ()
+        self._paths = tuple(str(path) for path in paths)
         self._settled = [ring.head for ring in self._rings]
         return missing
 
     def detach(self) -> None:
-        """Close the rings; their tails stay where they are."""
-        for ring in self._rings:
-            ring.close()
-        self._rings, self._paths, self._settled = [], (), []
+        """Leave the rings; their tails stay where they are."""
+        self._rings, self._sizes, self._paths, self._settled = [], [], (), []
 
     def start(self, message: Mapping[str, Any], now_ns: int) -> Recording | None:
         """Begin a recording, or go on with its spool. None if that spool ended already (it waits for its seal).
@@ -183,7 +181,12 @@ class Intake:
         """Read each ring up to its limit into the spools."""
         for ring, limit in zip(self._rings, limits, strict=False):
             while ring.tail < limit:
-                chunk = ring.read(min(CHUNK, limit - ring.tail))
+                try:
+                    chunk = ring.read(min(CHUNK, limit - ring.tail))
+                except ResourceError:  # overwritten from outside: nothing in it can be trusted up to the head
+                    self.broken += ring.head - ring.tail
+                    ring.advance(ring.head - ring.tail)
+                    break
                 if not len(chunk):
                     break
                 self._keep(chunk)
@@ -225,7 +228,7 @@ class Intake:
         self.detach()
 
     def _ring_epochs(self) -> list[int]:
-        return [ring.epoch for ring in self._rings]
+        return [ring.epoch_ns for ring in self._rings]
 
     def _read(self, recording: str) -> Spool:
         with self._storage.map_spool(recording) as octets:

@@ -173,7 +173,7 @@ class RecorderLink:
                 self._send(message)
 
     def _send(self, message: Words) -> None:
-        """Hand over to the transport, which never blocks; a recorder that does not read is dropped and told anew later."""
+        """Hand over to the transport, which never blocks. A recorder that does not read is dropped and told anew."""
         if self._writer is None:
             return
         self._writer.write(json.dumps(message, separators=(",", ":")).encode("utf-8", "replace") + b"\n")

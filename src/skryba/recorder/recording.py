@@ -61,8 +61,10 @@ class Recording:
     def end(self, message: Mapping[str, Any], heads: Sequence[int]) -> None:
         """The stop was told: drain as far as it says, or as far as the rings are filled now."""
         told = message.get("drain")
-        drain = [int(head) for head in told] if isinstance(told, list) else []
-        self.drain = tuple(drain[ring] if ring < len(drain) else head for ring, head in enumerate(heads))
+        if isinstance(told, list) and len(told) == len(heads):
+            self.drain = tuple(min(int(drain), head) for drain, head in zip(told, heads, strict=True))
+        else:
+            self.drain = tuple(heads)
         at, until = message.get("at_ns"), message.get("until_ns")
         self.stop = {
             "at_ns": None if at is None else int(at),

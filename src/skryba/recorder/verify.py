@@ -1,7 +1,7 @@
 """Proves that recordings are what their manifests say. Reads only; knows no spool, ring or process.
 
-A finding is a path and what is wrong with it. No finding means: manifest readable, audio there, digest, length, rate and
-channels as stated, and nothing lying about that belongs to nobody.
+A finding is a path and what is wrong with it. No finding means: manifest readable, audio there, digest, length, rate
+and channels as stated, and nothing lying about that belongs to nobody.
 """
 
 import hashlib

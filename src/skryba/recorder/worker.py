@@ -289,6 +289,7 @@ class Recorder:
             "octets": self._intake.octets,
             "unclaimed": self._intake.unclaimed,
             "overflow": self._intake.overflow,
+            "broken": self._intake.broken,
             "backlog": round(self._intake.backlog, 4),
             "beat_lag_ms": round(lag * 1000, 1),
             "sealed": dict(self._outcomes),
