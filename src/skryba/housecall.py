@@ -13,7 +13,8 @@ from pathlib import Path
 from skryba.policy.model import CallFacts, Decision, Mode, Notice, NoticeMoment
 from skryba.terms import SocketAddress
 
-NAME = "skryba-selftest"  # the station's id, the trunk's id and the number the station dials
+NAME = "skryba-selftest"  # the station's id and the trunk's
+NUMBER = "skryba-selftest-call"  # what the station dials to reach the trunk
 FILE = "selftest.json"
 
 

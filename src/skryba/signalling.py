@@ -23,14 +23,14 @@ from skryba.b2bua.settings import Binding, Limits, Settings, Station, TrunkSetti
 from skryba.config.model import Config
 from skryba.control import ControlDoor
 from skryba.errors import ConfigError, ResourceError
-from skryba.housecall import NAME, HouseLine, with_house_line
+from skryba.housecall import NAME, NUMBER, HouseLine, with_house_line
 from skryba.log import log_notice
 from skryba.media.engine import MediaEngine
 from skryba.metrics.collector import Collector
 from skryba.metrics.endpoint import Endpoint
 from skryba.metrics.heartbeat import Heartbeat
 from skryba.metrics.observer import MetricsObserver
-from skryba.metrics.snapshot import MediaCounts, RecorderCounts, Snapshot, Volume
+from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.places import recorder_socket, ring_paths
 from skryba.policy.engine import Engine
 from skryba.policy.model import CallFacts, Decision
@@ -105,7 +105,14 @@ async def _settings(config: Config, bindings: tuple[Binding, ...], house: HouseL
             )
         )
     trunks.append(
-        TrunkSettings(id=NAME, host=str(house.trunk.host), address=house.trunk, prefixes=(NAME,), options_interval=0)
+        TrunkSettings(
+            id=NAME,
+            host=str(house.trunk.host),
+            address=house.trunk,
+            prefixes=(NUMBER,),
+            exclusive=True,
+            options_interval=0,
+        )
     )
     return Settings(
         domain=config.sip.domain,
@@ -135,7 +142,6 @@ class Signalling:
         self._server: Server
         self._stopping = asyncio.Event()
         self._draining = False
-        self._recorder_stats: Mapping[str, Any] | None = None
 
     async def run(self) -> int:
         """Start, take calls until SIGTERM, drain, stop. ResourceError when an address is not to be had."""
@@ -147,7 +153,7 @@ class Signalling:
         config.operations.control.parent.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger(config.operations.database)
         self._counts = MetricsObserver()
-        self._heartbeat = Heartbeat(self._counts.loop_lag, clock.now)
+        self._heartbeat = Heartbeat(on_lag=self._counts.loop_lag, later=loop.call_later, now=clock.now)
         self._entries = LedgerObserver(self._ledger)
         rings = ring_paths(config)
         self._recorder = RecorderLink(recorder_socket(config), rings, self._recorder_message)
@@ -158,7 +164,7 @@ class Signalling:
             host=config.media.host,
             port_range=config.media.ports,
             quarantine=config.media.quarantine,
-            latch_window=config.media.latch_window,
+            threads=config.media.threads,
             on_event=lambda event: self._server.patchbay.engine_event(event),
         )
         self._transport = Transport(
@@ -202,13 +208,14 @@ class Signalling:
             observers=(log_notice, self._counts.receive, self._entries.receive),
             on_fault=lambda what, error: log.error("fault", what=what, exc_info=error),
             silence_limit=config.media.silence_limit,
+            latch_window=config.media.latch_window,
             advertise=config.media.advertise or None,
         )
         self._door = ControlDoor(config.operations.control, {"status": self._status, "drain": self._stop})
         await self._door.open()
         self._endpoint = Endpoint(config.operations.metrics_address, Collector(self._counts, self._snapshot))
         self._endpoint.start()
-        self._heartbeat.start(loop)
+        self._heartbeat.start()
         self._server.start()
         house.write(config.operations.control.parent)
         log.info("taking calls", listen=list(config.sip.listen))
@@ -242,8 +249,6 @@ class Signalling:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _recorder_message(self, message: Mapping[str, Any]) -> None:
-        if message["op"] == "stats":
-            self._recorder_stats = message
         self._entries.recorder_message(message)
         self._counts.recorder_message(message)
 
@@ -268,7 +273,7 @@ class Signalling:
 
     def _snapshot(self) -> Snapshot:
         """For the metrics thread: reads what the loop's objects show, changes nothing."""
-        config, stats = self._config, self._recorder_stats
+        config = self._config
         connected = self._recorder.connected
         return Snapshot(
             calls=tuple(self._agent.calls),
@@ -276,12 +281,7 @@ class Signalling:
             trunks=tuple(trunk for trunk in self._agent.trunks if trunk.id != NAME),
             sip=self._stack.counters,
             media=self._media_counts(),
-            recorder=RecorderCounts(
-                spool_files=int(stats["recordings"]) + int(stats["sealing"]) + int(stats["orphans"]),
-                spool_oldest_seconds=float(stats["spool_age_s"]),
-            )
-            if connected and stats
-            else None,
+            recorder_up=connected,
             volumes=tuple(
                 _volume(name, path)
                 for name, path in (("recordings", config.recorder.folder), ("spool", config.recorder.spool))
@@ -302,7 +302,6 @@ class Signalling:
 
     def _media_counts(self) -> MediaCounts:
         totals = self._engine.totals()
-        first, last = self._config.media.ports
         return MediaCounts(
             packets_received=totals.packets,
             bytes_received=totals.octets,
@@ -313,8 +312,8 @@ class Signalling:
             foreign=totals.foreign,
             send_errors=totals.send_errors,
             ring_overflow=totals.overflow,
-            ports_in_use=2 * totals.ports,
-            ports_limit=last - first + 1,
+            ports_in_use=2 * (totals.ports_lent + totals.ports_resting),
+            ports_limit=2 * totals.ports_total,
         )
 
     def _house_line(self, sip: SocketAddress) -> HouseLine:

@@ -93,7 +93,13 @@ class Baresip:
         (self.folder / "contacts").write_text("")
         self._log = (self.folder / "baresip.log").open("wb")
         self._process = await asyncio.create_subprocess_exec(
-            "baresip", "-4", "-f", str(self.folder), stdin=asyncio.subprocess.DEVNULL, stdout=self._log, stderr=self._log
+            "baresip",
+            "-4",
+            "-f",
+            str(self.folder),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
         )
         for _ in range(100):
             try:
@@ -134,7 +140,7 @@ class Baresip:
         await self._writer.drain()
 
     async def wait(self, kind: str, *, timeout: float = 15.0) -> dict[str, Any]:
-        """Until an event of this type ("REGISTER_OK", "CALL_ESTABLISHED", "CALL_CLOSED", …) has come; it is consumed."""
+        """Until an event of this type ("REGISTER_OK", "CALL_CLOSED", …) has come; it is consumed."""
 
         def found() -> dict[str, Any] | None:
             for index, event in enumerate(self.events):

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skryba.codecs.g711 import encode_alaw
+from skryba.codecs.g711 import PcmaEncoder
 from tests.support.baresip import free_port, until
 
 Samples = npt.NDArray[np.float64]
@@ -36,14 +36,16 @@ language = "en"
 notice_moment = "{moment}"
 """
 
-RECORD_ALL_SILENTLY = RECORD_ALL.replace('notice = "standard"', 'notice = "none"\nnotice_reason = "test without a notice"')
+RECORD_ALL_SILENTLY = RECORD_ALL.replace(
+    'notice = "standard"', 'notice = "none"\nnotice_reason = "test without a notice"'
+)
 
 STATION_PASSWORDS = {"101": "Correct-Horse-101-Battery", "102": "Correct-Horse-102-Battery"}
 
 
 @dataclass
 class Proxy:
-    """`async with Proxy(tmp_path, rules=…) as proxy:` runs `skryba run` until the block ends (SIGTERM, then its exit is awaited)."""
+    """`async with Proxy(tmp_path, rules=…) as proxy:` runs `skryba run` until the block ends, then SIGTERMs it."""
 
     folder: Path
     rules: str = RECORD_ALL.format(moment="answer")
@@ -125,11 +127,12 @@ options_interval = 0
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
         )
         try:
-            await until(self._ready, timeout=40)
+            await until(self.is_ready, timeout=40)
         except TimeoutError:
             raise AssertionError(f"skryba did not become ready\n{self.log()[-4000:]}") from None
 
-    def _ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Does it take calls? AssertionError when it has ended."""
         assert self.process is not None
         if self.process.returncode is not None:
             raise AssertionError(f"skryba ended with {self.process.returncode}\n{self.log()[-4000:]}")
@@ -177,7 +180,9 @@ options_interval = 0
         try:
             return await until(lambda: self.manifests() if len(self.manifests()) >= count else None, timeout=timeout)
         except TimeoutError:
-            raise AssertionError(f"{len(self.manifests())} of {count} recordings sealed\n{self.log()[-4000:]}") from None
+            raise AssertionError(
+                f"{len(self.manifests())} of {count} recordings sealed\n{self.log()[-4000:]}"
+            ) from None
 
     def children(self) -> dict[str, int]:
         """Role → process id of the supervisor's children, from their command lines."""
@@ -207,7 +212,7 @@ def write_wav(path: Path, samples: npt.NDArray[np.int16], rate: int = 8000) -> P
 
 def write_alaw(path: Path, samples: npt.NDArray[np.int16]) -> Path:
     """Raw A-law, as SIPp's rtp_stream wants it."""
-    path.write_bytes(bytes(encode_alaw(samples)))
+    path.write_bytes(PcmaEncoder().encode(samples))
     return path
 
 
@@ -227,7 +232,9 @@ def level_at(samples: Samples, rate: int, frequency: float) -> float:
     return float(2 * abs(np.sum(samples * phase)) / len(samples))
 
 
-def onset(samples: Samples, rate: int, frequency: float, *, window_ms: int = 20, threshold: float = 2000.0) -> float | None:
+def onset(
+    samples: Samples, rate: int, frequency: float, *, window_ms: int = 20, threshold: float = 2000.0
+) -> float | None:
     """Seconds until `frequency` is first heard, by windows of `window_ms`; None if never."""
     size = rate * window_ms // 1000
     for start in range(0, len(samples) - size + 1, size // 4):

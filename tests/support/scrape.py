@@ -16,7 +16,7 @@ from skryba.b2bua.notices import (
 from skryba.b2bua.snapshot import ContactSnapshot, TrunkSnapshot
 from skryba.metrics.collector import Collector
 from skryba.metrics.observer import MetricsObserver
-from skryba.metrics.snapshot import MediaCounts, RecorderCounts, Snapshot, Volume
+from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.sip.counters import Counters
 from skryba.terms import Result, Side, SocketAddress, Termination
 from tests.support.calls import call
@@ -35,6 +35,7 @@ def busy_observer() -> MetricsObserver:
     observer.receive(RequestRefused("REGISTER", 403, "wrong password", SOURCE))
     observer.receive(NoticePlayed("c", Side.CALLER, PromptEvidence("standard", "1", "pl", "00", 0, 1, completed=True)))
     observer.recorder_message({"op": "sealed", "slot": 1, "state": "ok", "duration_ms": 3500})
+    observer.recorder_message({"op": "stats", "recordings": 2, "sealing": 1, "orphans": 1, "spool_age_s": 1.5})
     observer.stream_ended(received=100, lost=0, jitter=0.0015)
     observer.loop_lag(0.0004)
     return observer
@@ -70,7 +71,7 @@ def busy_snapshot() -> Snapshot:
             ports_in_use=12,
             ports_limit=10_000,
         ),
-        recorder=RecorderCounts(spool_files=2, spool_oldest_seconds=1.5),
+        recorder_up=True,
         volumes=(Volume("recordings", 600, 1000),),
         ledger_dropped=5,
         draining=True,

@@ -8,26 +8,17 @@ import pytest
 from tests.support.baresip import Baresip
 from tests.support.proxy import (
     RECORD_ALL_SILENTLY,
-    STATION_PASSWORDS,
     Proxy,
     level_at,
     onset,
     read_stereo,
-    tone,
-    write_wav,
 )
+from tests.support.softphones import softphone
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 CALLER_TONE, CALLEE_TONE = 440.0, 880.0
 SILENT = RECORD_ALL_SILENTLY.format(moment="answer")
-
-
-def phone(proxy: Proxy, user: str, frequency: float, **options: str) -> Baresip:
-    folder = proxy.folder / f"phone-{user}"
-    folder.mkdir(parents=True, exist_ok=True)
-    speech = write_wav(folder / "speech.wav", tone(frequency, 40.0))
-    return Baresip(folder, user, STATION_PASSWORDS[user], proxy.address, speech, **options)  # type: ignore[arg-type]
 
 
 async def talk(proxy: Proxy, caller: Baresip, callee: Baresip, seconds: float) -> None:
@@ -38,7 +29,9 @@ async def talk(proxy: Proxy, caller: Baresip, callee: Baresip, seconds: float) -
     await asyncio.sleep(seconds)
 
 
-@pytest.mark.parametrize(("codecs", "encoding"), [("PCMA/8000/1", "PCMA"), ("PCMU/8000/1", "PCMU"), ("G722/16000/1", "G722")])
+@pytest.mark.parametrize(
+    ("codecs", "encoding"), [("PCMA/8000/1", "PCMA"), ("PCMU/8000/1", "PCMU"), ("G722/16000/1", "G722")]
+)
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_two_stations_talk_and_the_file_has_each_on_its_channel(
     tmp_path: Path, codecs: str, encoding: str, transport: str
@@ -47,7 +40,10 @@ async def test_two_stations_talk_and_the_file_has_each_on_its_channel(
         return  # one codec is enough to show that TCP phones are served
     async with Proxy(tmp_path, rules=SILENT) as proxy:
         options = {"codecs": codecs, "transport": transport}
-        async with phone(proxy, "101", CALLER_TONE, **options) as caller, phone(proxy, "102", CALLEE_TONE, **options) as callee:
+        async with (
+            softphone(proxy, "101", CALLER_TONE, **options) as caller,
+            softphone(proxy, "102", CALLEE_TONE, **options) as callee,
+        ):
             await talk(proxy, caller, callee, 4.0)
             await caller.hang_up()
             await callee.wait("CALL_CLOSED")
@@ -64,7 +60,7 @@ async def test_two_stations_talk_and_the_file_has_each_on_its_channel(
 
 async def test_both_hear_the_notice_before_they_are_recorded(tmp_path: Path) -> None:
     async with Proxy(tmp_path) as proxy:
-        async with phone(proxy, "101", CALLER_TONE) as caller, phone(proxy, "102", CALLEE_TONE) as callee:
+        async with softphone(proxy, "101", CALLER_TONE) as caller, softphone(proxy, "102", CALLEE_TONE) as callee:
             await talk(proxy, caller, callee, 14.0)
             await callee.hang_up()
             await caller.wait("CALL_CLOSED")
@@ -82,7 +78,7 @@ async def test_both_hear_the_notice_before_they_are_recorded(tmp_path: Path) -> 
 
 async def test_hold_keeps_its_true_length_in_the_file(tmp_path: Path) -> None:
     async with Proxy(tmp_path, rules=SILENT) as proxy:
-        async with phone(proxy, "101", CALLER_TONE) as caller, phone(proxy, "102", CALLEE_TONE) as callee:
+        async with softphone(proxy, "101", CALLER_TONE) as caller, softphone(proxy, "102", CALLEE_TONE) as callee:
             await talk(proxy, caller, callee, 2.0)
             await caller.hold()
             await asyncio.sleep(3.0)
@@ -91,7 +87,7 @@ async def test_hold_keeps_its_true_length_in_the_file(tmp_path: Path) -> None:
             await caller.hang_up()
             await callee.wait("CALL_CLOSED")
         (manifest,) = await proxy.sealed()
-    rate, left, right = read_stereo(manifest["path"])
+    rate, left, _ = read_stereo(manifest["path"])
     seconds = len(left) / rate
     assert 6.7 < seconds < 8.5
     assert level_at(left[int(rate * 0.5) : int(rate * 1.5)], rate, CALLER_TONE) > 6000
@@ -102,7 +98,7 @@ async def test_hold_keeps_its_true_length_in_the_file(tmp_path: Path) -> None:
 
 async def test_digits_reach_the_other_side_and_are_masked_in_the_manifest(tmp_path: Path) -> None:
     async with Proxy(tmp_path, rules=SILENT) as proxy:
-        async with phone(proxy, "101", CALLER_TONE) as caller, phone(proxy, "102", CALLEE_TONE) as callee:
+        async with softphone(proxy, "101", CALLER_TONE) as caller, softphone(proxy, "102", CALLEE_TONE) as callee:
             await talk(proxy, caller, callee, 1.0)
             await caller.digits("159#")
             digits = [(await callee.wait("CALL_DTMF_START"))["param"] for _ in range(4)]
@@ -117,7 +113,7 @@ async def test_digits_reach_the_other_side_and_are_masked_in_the_manifest(tmp_pa
 
 async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
     async with Proxy(tmp_path, rules=SILENT) as proxy:
-        bad = phone(proxy, "101", CALLER_TONE)
+        bad = softphone(proxy, "101", CALLER_TONE)
         bad.password = "Wrong-Password-1"
         async with bad:
             await bad.wait("REGISTER_FAIL")

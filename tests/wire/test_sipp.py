@@ -1,49 +1,24 @@
-"""Scripted peers (SIPp) on the trunk side, a real softphone or a script on the station side; the file is listened to."""
+"""Scripted peers (SIPp) on the trunk side, a real softphone or a script on the other; the files are listened to."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.support.baresip import Baresip
 from tests.support.proxy import (
     RECORD_ALL,
     RECORD_ALL_SILENTLY,
-    STATION_PASSWORDS,
     Proxy,
     level_at,
     onset,
     read_stereo,
-    tone,
-    write_alaw,
-    write_wav,
 )
-from tests.support.sipp import Sipp
+from tests.support.softphones import STATION_TONE, TRUNK_TONE, carrier, dialled, softphone
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
-STATION_TONE, TRUNK_TONE = 500.0, 1100.0
 SILENT = RECORD_ALL_SILENTLY.format(moment="answer")
 NOTICE_SECONDS = 12.0  # no notice in the package is longer
-
-
-def station(proxy: Proxy, **options: str) -> Baresip:
-    folder = proxy.folder / "phone-101"
-    folder.mkdir(parents=True, exist_ok=True)
-    speech = write_wav(folder / "speech.wav", tone(STATION_TONE, 60.0))
-    return Baresip(folder, "101", STATION_PASSWORDS["101"], proxy.address, speech, **options)  # type: ignore[arg-type]
-
-
-def trunk(proxy: Proxy, scenario: str, **keys: str) -> Sipp:
-    speech = write_alaw(proxy.folder / "trunk.alaw", tone(TRUNK_TONE, 30.0))
-    return Sipp(
-        scenario,
-        proxy.folder / "trunk",
-        proxy.address,
-        user="+48221234567",
-        port=proxy.trunk_port,
-        keys={"speech": str(speech)} | keys,
-    )
 
 
 def heard_apart(path: str, seconds: float) -> None:
@@ -58,13 +33,15 @@ def heard_apart(path: str, seconds: float) -> None:
 
 
 async def test_a_station_calls_out_and_hangs_up(tmp_path: Path) -> None:
-    async with Proxy(tmp_path, rules=SILENT) as proxy, trunk(proxy, "uas-answers.xml") as carrier, station(proxy) as caller:
-        await caller.wait("REGISTER_OK")
-        await caller.dial(f"sip:601234567@{proxy.address}")
-        await caller.wait("CALL_ESTABLISHED")
+    async with (
+        Proxy(tmp_path, rules=SILENT) as proxy,
+        carrier(proxy, "uas-answers.xml") as far,
+        softphone(proxy) as caller,
+    ):
+        await dialled(proxy, caller)
         await asyncio.sleep(4.0)
         await caller.hang_up()
-        messages = await carrier.finished()
+        messages = await far.finished()
         (manifest,) = await proxy.sealed()
     heard_apart(manifest["path"], 4.0)
     assert "phone-101" not in messages
@@ -73,13 +50,11 @@ async def test_a_station_calls_out_and_hangs_up(tmp_path: Path) -> None:
 
 
 async def test_the_called_party_hears_the_notice_before_the_bridge(tmp_path: Path) -> None:
-    async with Proxy(tmp_path) as proxy, trunk(proxy, "uas-answers.xml") as carrier, station(proxy) as caller:
-        await caller.wait("REGISTER_OK")
-        await caller.dial(f"sip:601234567@{proxy.address}")
-        await caller.wait("CALL_ESTABLISHED")
+    async with Proxy(tmp_path) as proxy, carrier(proxy, "uas-answers.xml") as far, softphone(proxy) as caller:
+        await dialled(proxy, caller)
         await asyncio.sleep(NOTICE_SECONDS + 3)
         await caller.hang_up()
-        await carrier.finished()
+        await far.finished()
         (manifest,) = await proxy.sealed()
     assert manifest["notice"]["completed"] is True
     rate, left, right = read_stereo(manifest["path"])
@@ -89,11 +64,11 @@ async def test_the_called_party_hears_the_notice_before_the_bridge(tmp_path: Pat
 
 @pytest.mark.parametrize("moment", ["answer", "early_media"])
 async def test_a_caller_from_outside_hears_the_notice_before_the_station_rings(tmp_path: Path, moment: str) -> None:
-    async with Proxy(tmp_path, rules=RECORD_ALL.format(moment=moment)) as proxy, station(proxy) as callee:
+    async with Proxy(tmp_path, rules=RECORD_ALL.format(moment=moment)) as proxy, softphone(proxy) as callee:
         await callee.wait("REGISTER_OK")
-        async with trunk(proxy, "uac-trunk-calls.xml", talk_ms="17000") as carrier:
+        async with carrier(proxy, "uac-trunk-calls.xml", talk_ms="17000") as far:
             await callee.wait("CALL_ESTABLISHED", timeout=25)
-            messages = await carrier.finished()
+            messages = await far.finished()
         (manifest,) = await proxy.sealed()
     assert manifest["direction"] == "inbound"
     assert manifest["notice"]["completed"] is True
@@ -104,40 +79,50 @@ async def test_a_caller_from_outside_hears_the_notice_before_the_station_rings(t
     assert onset(right, rate, TRUNK_TONE) == pytest.approx(0.0, abs=0.3)
 
 
-@pytest.mark.parametrize(("status", "phrase"), [("486", "Busy Here"), ("404", "Not Found"), ("503", "Service Unavailable")])
+@pytest.mark.parametrize(
+    ("status", "phrase"), [("486", "Busy Here"), ("404", "Not Found"), ("503", "Service Unavailable")]
+)
 async def test_a_refusal_reaches_the_caller_with_its_status(tmp_path: Path, status: str, phrase: str) -> None:
     async with (
         Proxy(tmp_path, rules=SILENT) as proxy,
-        trunk(proxy, "uas-refuses.xml", status=status, phrase=phrase) as carrier,
-        station(proxy) as caller,
+        carrier(proxy, "uas-refuses.xml", status=status, phrase=phrase) as far,
+        softphone(proxy) as caller,
     ):
         await caller.wait("REGISTER_OK")
         await caller.dial(f"sip:601234567@{proxy.address}")
         closed = await caller.wait("CALL_CLOSED")
-        await carrier.finished()
+        await far.finished()
         assert status in closed["param"]
         assert proxy.manifests() == [], "no answer, no recording"
 
 
 async def test_a_cancelled_call_is_cancelled_on_the_trunk(tmp_path: Path) -> None:
-    async with Proxy(tmp_path, rules=SILENT) as proxy, trunk(proxy, "uas-cancelled.xml") as carrier, station(proxy) as caller:
+    async with (
+        Proxy(tmp_path, rules=SILENT) as proxy,
+        carrier(proxy, "uas-cancelled.xml") as far,
+        softphone(proxy) as caller,
+    ):
         await caller.wait("REGISTER_OK")
         await caller.dial(f"sip:601234567@{proxy.address}")
         await caller.wait("CALL_RINGING")
         await caller.hang_up()
-        await carrier.finished()
+        await far.finished()
         assert proxy.manifests() == []
 
 
 async def test_early_media_is_heard_and_not_recorded(tmp_path: Path) -> None:
-    async with Proxy(tmp_path, rules=SILENT) as proxy, trunk(proxy, "uas-early-media.xml") as carrier, station(proxy) as caller:
+    async with (
+        Proxy(tmp_path, rules=SILENT) as proxy,
+        carrier(proxy, "uas-early-media.xml") as far,
+        softphone(proxy) as caller,
+    ):
         await caller.wait("REGISTER_OK")
         await caller.dial(f"sip:601234567@{proxy.address}")
         await caller.wait("CALL_PROGRESS")
         await caller.wait("CALL_ESTABLISHED")
         await asyncio.sleep(3.0)
         await caller.hang_up()
-        await carrier.finished()
+        await far.finished()
         (manifest,) = await proxy.sealed()
     rate, left, _ = read_stereo(manifest["path"])
     assert len(left) / rate == pytest.approx(3.2, abs=0.8), "from the answer on, not from the 183"

@@ -22,7 +22,7 @@ class Admission:
 
     def admit(self, request: Request, flow: Flow, now: float) -> Station | TrunkSettings | Refusal:
         """Trunk by its exact address; station by its name and our domain; trunk by an accepted host; else nobody."""
-        trunks = self._settings.trunks
+        trunks = [trunk for trunk in self._settings.trunks if not trunk.exclusive]
         for trunk in trunks:
             if flow.remote == trunk.address:
                 return trunk

@@ -5,14 +5,11 @@ May not know who carries them out, nor how.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from skryba.sdp.description import RtpMap
 from skryba.sdp.negotiation import NegotiatedAudio
 from skryba.sip.events import Flow
 from skryba.terms import Channel, Side, Termination
-
-NO_MAP: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ class Bridge:
     call: str
     caller_to_callee: bool = True
     callee_to_caller: bool = True
-    caller_to_callee_map: Mapping[int, int] = field(default=NO_MAP)
-    callee_to_caller_map: Mapping[int, int] = field(default=NO_MAP)
+    caller_to_callee_map: Mapping[int, int] = field(default_factory=dict)
+    callee_to_caller_map: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

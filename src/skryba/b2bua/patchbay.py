@@ -93,8 +93,10 @@ class Patchbay:
         later: Callable[[float, Callable[[], None]], object],
         now_ns: Callable[[], int],
         at: Callable[[], datetime],
+        latch_window: float = 5.0,
         advertise: str | None = None,
     ) -> None:
+        self._latch_window = latch_window
         self._advertise = advertise
         self._engine = engine
         self._recorder = recorder
@@ -145,8 +147,8 @@ class Patchbay:
     def _open(self, command: OpenMedia) -> None:
         ports: dict[Side, Port] = {}
         try:
-            for side in Side:
-                ports[side] = self._engine.open()
+            caller = ports[Side.CALLER] = self._engine.open()
+            ports[Side.CALLEE] = self._engine.open(beside=caller.row)
         except ResourceError as error:
             for port in ports.values():
                 self._engine.close(port.row)
@@ -169,6 +171,7 @@ class Patchbay:
             remote_rtcp=audio.remote_rtcp,
             accept=command.accept,
             dtmf_pt=audio.dtmf_pt,
+            window=self._latch_window,
         )
 
     def _bridge(self, patch: _Patch, command: Bridge) -> None:
@@ -239,11 +242,13 @@ class Patchbay:
 
         def stop() -> None:
             patch.slot = None
+            for port in patch.ports.values():
+                self._engine.unfork(port.row)
             recorder.stop(
                 slot,
                 at_ns=at_ns,
                 until_ns=at_ns + int(LATE_PACKETS * 1e9),
-                drain=self._engine.unfork([port.row for port in patch.ports.values()]),
+                drain=self._engine.heads(),
                 termination=asdict(termination),
                 ended_at=ended_at,
             )

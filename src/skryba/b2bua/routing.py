@@ -77,7 +77,17 @@ class Routing:
         emergency = self._is_emergency(dialled)
         if callee is not None and not emergency:
             return Route(
-                Direction.INTERNAL, origin.id, None, callee, origin.id, dialled, name, hidden, origin.groups, False, priority
+                Direction.INTERNAL,
+                origin.id,
+                None,
+                callee,
+                origin.id,
+                dialled,
+                name,
+                hidden,
+                origin.groups,
+                False,
+                priority,
             )
         trunk = next(iter(self._candidates(dialled, emergency)), None)
         if trunk is None:
@@ -102,10 +112,16 @@ class Routing:
     def _candidates(self, dialled: str, emergency: bool) -> list[Trunk]:
         """Trunks that are up, first of the list first. An emergency call also tries those that seem down, last."""
         wanted = self._number(dialled)
+        trunks = self._trunks.values()
+        if not emergency and (
+            exclusive := [each for each in trunks if each.trunk.exclusive and wanted in each.trunk.prefixes]
+        ):
+            return exclusive
         fitting = [
             trunk
-            for trunk in self._trunks.values()
-            if emergency or any(prefix == "*" or matches(prefix, wanted) for prefix in trunk.trunk.prefixes)
+            for trunk in trunks
+            if not trunk.trunk.exclusive
+            and (emergency or any(prefix == "*" or matches(prefix, wanted) for prefix in trunk.trunk.prefixes))
         ]
         up = [trunk for trunk in fitting if trunk.up]
         down = [trunk for trunk in fitting if not trunk.up]

@@ -38,6 +38,7 @@ class Server:
         observers: Sequence[Callable[[Notice], None]],
         on_fault: Callable[[str, BaseException], None],
         silence_limit: float,
+        latch_window: float = 5.0,
         advertise: str | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -57,6 +58,7 @@ class Server:
             later=self._loop.call_later,
             now_ns=clock.now_ns,
             at=clock.at,
+            latch_window=latch_window,
             advertise=advertise,
         )
 

@@ -5,6 +5,7 @@ May not know SIP messages or the other leg. Every description that leaves is anc
 
 from collections.abc import Callable
 
+from skryba.errors import NegotiationError
 from skryba.sdp.anchor import anchor
 from skryba.sdp.description import Origin, RtpMap, SessionDescription
 from skryba.sdp.negotiation import HeldBy, NegotiatedAudio, OfferAnswer, OfferState
@@ -113,10 +114,13 @@ class Session:
     def face(self, theirs: SessionDescription, at: SocketAddress | None, keep: Keep = keep_all) -> SessionDescription:
         """The other leg's description as it may be shown here. `at` None = media cannot be anchored, shown as it is.
 
-        The version grows when the description changed (RFC 3264 §8), and only then.
+        The version grows when the description changed (RFC 3264 §8), and only then. NegotiationError when a first
+        description has nothing that we can carry.
         """
         if at is None:
             return theirs
+        if self.local is None and theirs.plain_audio is None:
+            raise NegotiationError("no audio stream that we can carry")
         index = theirs.plain_audio
         ports = {} if index is None else {index: at.port}
         shown = self._anchored(theirs, at, ports, keep)

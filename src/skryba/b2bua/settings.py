@@ -5,7 +5,6 @@ May not know the configuration file these values come from.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from skryba.policy.e164 import normalise
@@ -54,6 +53,7 @@ class TrunkSettings:
     prefixes: tuple[str, ...] = ("*",)
     options_interval: float = 60.0  # 0 = no probe
     expires: int = 300
+    exclusive: bool = False  # for the numbers it names only, never for emergencies; nobody calls from it
     trusted: bool = True  # may be shown P-Asserted-Identity (RFC 3325)
 
     @property
@@ -88,9 +88,9 @@ class Settings:
 
     domain: str
     bindings: tuple[Binding, ...]
-    stations: Mapping[str, Station] = field(default_factory=lambda: MappingProxyType({}))
+    stations: Mapping[str, Station] = field(default_factory=dict)
     trunks: tuple[TrunkSettings, ...] = ()
-    numbers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
     timers: Timers = Timers()
     emergency: frozenset[str] = EMERGENCY  # recognised even when the policy engine fails

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from skryba.config.model import Config
+from skryba.media.ports import ephemeral_overlap
 from skryba.policy.e164 import normalise
 
 Found = tuple[tuple[str | int, ...], str, str]  # where, problem, remedy
@@ -129,11 +130,8 @@ def warnings(config: Config, *, ephemeral: tuple[int, int] | None) -> list[str]:
     """What will hurt some day. `ephemeral` is the kernel's port range, None where unknown; see `ephemeral_ports`."""
     found: list[str] = []
     first, last = config.media.ports
-    if ephemeral is not None and first <= ephemeral[1] and ephemeral[0] <= last:
-        found.append(
-            f"media.ports {first}–{last} overlaps the kernel's own port range {ephemeral[0]}–{ephemeral[1]}: "
-            "now and then a port will be taken. Move media.ports, or net.ipv4.ip_local_port_range"
-        )
+    if ephemeral is not None and (overlap := ephemeral_overlap(config.media.ports, ephemeral)):
+        found.append(f"{overlap}. Move media.ports, or net.ipv4.ip_local_port_range")
     room = (last - first + 1) // PORTS_PER_CALL
     if room < config.limits.calls:
         found.append(

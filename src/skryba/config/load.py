@@ -17,6 +17,7 @@ from skryba.config import checks
 from skryba.config.faults import Fault, FaultyConfigError, key_of, problem_and_remedy
 from skryba.config.lines import Lines
 from skryba.config.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Config, Section
+from skryba.policy.e164 import normalise
 
 PATH_VARIABLE = "SKRYBA_CONFIG"  # names the file itself, for containers; see `locate`
 PLACES = ("skryba.toml", "var/skryba.toml", "/etc/skryba/skryba.toml")
@@ -34,7 +35,8 @@ def locate(environ: Mapping[str, str], folder: Path) -> Path | None:
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read the file (None: defaults only) and `environ`. Raises FaultyConfigError, a ConfigError, naming every fault.
 
-    Paths in the result are absolute: relative ones count from the file's folder (None: the working folder).
+    Paths in the result are absolute: relative ones count from the file's folder (None: the working folder). Called
+    numbers are in E.164 form.
     """
     document, text = _read(path)
     source = str(path) if path else "built-in defaults"
@@ -60,7 +62,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         faults += [fault_at(*each) for each in checks.faults(config)]
     if faults or config is None:
         raise FaultyConfigError(sorted(faults, key=lambda fault: (fault.source, fault.line or 0, fault.key)))
-    return _with_absolute_paths(config, (path.parent if path else Path()).absolute())
+    return _with_absolute_paths(_with_normal_numbers(config), (path.parent if path else Path()).absolute())
 
 
 def _read(path: Path | None) -> tuple[dict[str, Any], str]:
@@ -140,3 +142,10 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
         absolute = f"{_SQLITE}{base / database.removeprefix(_SQLITE)}"
         changed["operations"] = changed["operations"].model_copy(update={"database": absolute})
     return config.model_copy(update=changed)
+
+
+def _with_normal_numbers(config: Config) -> Config:
+    """Called numbers in the one form that routing compares (product rule A4)."""
+    country = config.policy.country
+    numbers = {normalise(number, country=country): station for number, station in config.numbers.items()}
+    return config.model_copy(update={"numbers": numbers})

@@ -22,7 +22,7 @@ from skryba.media.desk import (
     publish,
 )
 from skryba.media.latch import is_inet, is_latched
-from skryba.media.orders import RTCP_BIT, carry_out
+from skryba.media.orders import RTCP_BIT, carry_out, watch
 from skryba.media.playing import play_what_is_due
 from skryba.media.relay import relay_rtp
 from skryba.media.reports import is_rtcp, relay_rtcp
@@ -43,7 +43,7 @@ from skryba.media.syscalls import (
 from skryba.media.table import INET6_OCTETS, ROW, Operation, aligned
 
 DOORBELL = -1  # what epoll says when control rings
-IDLE_MS = 100  # the longest wait
+FOREVER = -1  # until a packet or the doorbell: arming a timer costs a virtual machine more than the packet
 _SOURCES = ("desk", "latch", "loop", "numbering", "orders", "playing", "relay", "reports", "ring", "syscalls", "table")
 
 
@@ -94,12 +94,13 @@ def _build(fingerprint: int) -> Callable[[Desk], int]:
             return -1
         words, ready = desk.words, desk.ready
         orders_given = address_of(words) + 8 * ORDERS_GIVEN
+        watch(desk, words[DOORBELL_FD], DOORBELL, DOORBELL)
         while True:
             now = clock_ns(desk.scratch)
             if load_acquire(orders_given) != words[ORDERS_DONE] and not carry_out(desk, now):
                 return 0
             rest = play_what_is_due(desk, now)
-            patience = IDLE_MS if rest < 0 else (rest + 999_999) // 1_000_000
+            patience = FOREVER if rest < 0 else (rest + 999_999) // 1_000_000
             count = epoll_wait(words[EPOLL_FD], address_of(ready), BATCH, patience)
             if count < 0:
                 if errno() == EINTR:

@@ -33,7 +33,7 @@ def unwrap(row: Any, ssrc: int, sequence: int) -> int:
     if row.epoch > 0:
         row.lost_before += max(0, row.highest - row.first + 1 - row.received)
         if ssrc != row.ssrc:
-            row.source_changes += 1
+            row.ssrc_changes += 1
     row.epoch += 1
     row.ssrc = ssrc
     row.first = _TURN + sequence

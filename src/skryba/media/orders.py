@@ -42,7 +42,6 @@ def watch(desk: Any, descriptor: int, data: int, generation: int) -> None:
 def open_row(desk: Any, order: Any) -> None:
     row = desk.table[order.row]
     row.fd, row.fd_rtcp, row.generation = order.fd, order.fd_rtcp, order.generation
-    row.peer = -1
     row.open = 1
     watch(desk, order.fd, order.row * 2, order.generation)
     watch(desk, order.fd_rtcp, order.row * 2 + RTCP_BIT, order.generation)
@@ -117,7 +116,6 @@ def carry_out(desk: Any, now: int) -> bool:
         row = desk.table[order.row]
         if operation == _OPEN:
             open_row(desk, order)
-            row.last_heard = now
         elif row.open == 0 and operation != _QUIT:
             pass  # closed meanwhile
         elif operation == _CLOSE:

@@ -222,6 +222,9 @@ def head_of(ring: Words) -> int:
     return look(ring, _HEAD) if len(ring) else 0
 
 
-def overflow_of(ring: Words) -> int:
-    """Packets that found no room."""
-    return int(ring[_LOST]) if len(ring) else 0
+def usage(ring: Words) -> tuple[int, int]:
+    """Octets that wait for the reader, and octets there are; zeros for no ring."""
+    if not len(ring):
+        return 0, 0
+    tail = look(ring, _TAIL)
+    return look(ring, _HEAD) - tail, int(ring[_SIZE])

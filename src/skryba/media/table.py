@@ -59,7 +59,7 @@ ROW_FIELDS: list[Any] = [
     ("tick", "<f8"),  # RTP clock ticks per ns
     ("sent_octets", "<i8"), ("late", "<i8"),
     # line 4: what went wrong
-    ("foreign", "<i8"), ("malformed", "<i8"), ("lost_before", "<i8"), ("source_changes", "<i8"),
+    ("foreign", "<i8"), ("malformed", "<i8"), ("lost_before", "<i8"), ("ssrc_changes", "<i8"),
     ("send_errors", "<i8"), ("overflow", "<i8"), ("withheld", "<i8"), ("rtcp_foreign", "<i8"),
     # RTCP, telephone events
     ("rtcp_packets", "<i8"), ("rtcp_sent", "<i8"),
@@ -75,6 +75,7 @@ ROW_FIELDS: list[Any] = [
     ("frames", "<i8"), ("frames_out", "<i8"), ("frames_sent", "<i8"),
     ("due", "<i8"), ("started", "<i8"), ("play_id", "<i8"), ("prompt_type", "<i8"),
     ("type_map", "u1", (128,)),  # payload types on the way to the peer
+    ("spare1", "u1", (40,)),  # up to whole lines
 ]  # fmt: skip
 
 # What control wants of a row. Each operation reads its own fields.

@@ -157,9 +157,10 @@ RECORDINGS_STARTED = _counter("recordings_started", "Recordings begun.", "direct
 RECORDINGS_FINISHED = _counter("recordings_finished", "Recordings sealed, by their terminal state.", "result")
 RECORDING_AUDIO = _counter("recording_audio_seconds", "Length of the sealed recordings.")
 RECORDER_UP = _gauge("recorder_up", "1 if the recorder process is connected.")
-SPOOL_FILES = _gauge("recording_spool_files", "Recordings whose packets are not sealed yet, running ones included.")
-SPOOL_OLDEST = _gauge(
-    "recording_spool_oldest_seconds", "Age of the oldest ended recording that is not sealed yet; 0 if none waits."
+SPOOLS = _gauge("recording_spools", "Recordings whose packets are not sealed yet, running ones included.")
+SPOOL_AGE = _gauge(
+    "recording_spool_age_seconds",
+    "Since the spool that waits longest was last written; running ones are written all the time.",
 )
 RING_OVERFLOW = _counter(
     "recording_ring_overflow_packets", "Packets lost to recordings because a ring was full; calls heard them."

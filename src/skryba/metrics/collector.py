@@ -72,9 +72,9 @@ class Collector(PrometheusCollector):
             catalogue.CALLS_LIMIT: {(): now.calls_limit},
             catalogue.RECORDINGS_ACTIVE: {(): sum(call.recorded_now for call in now.calls)},
             catalogue.RECORDING_AUDIO: {(): self._observer.audio_ms / 1000},
-            catalogue.RECORDER_UP: {(): now.recorder is not None},
-            catalogue.SPOOL_FILES: {(): now.recorder.spool_files} if now.recorder else {},
-            catalogue.SPOOL_OLDEST: {(): now.recorder.spool_oldest_seconds} if now.recorder else {},
+            catalogue.RECORDER_UP: {(): now.recorder_up},
+            catalogue.SPOOLS: {(): self._observer.spools} if now.recorder_up else {},
+            catalogue.SPOOL_AGE: {(): self._observer.spool_age} if now.recorder_up else {},
             catalogue.STORAGE_FREE: {(volume.name,): volume.free_bytes for volume in now.volumes},
             catalogue.STORAGE_SIZE: {(volume.name,): volume.size_bytes for volume in now.volumes},
         }

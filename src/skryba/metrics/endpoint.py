@@ -109,7 +109,7 @@ def _report(now: Snapshot, *, healthy: bool) -> dict[str, object]:
         "problems": list(now.problems),
         "draining": now.draining,
         "calls": len(now.calls),
-        "recorder": now.recorder is not None,
+        "recorder": now.recorder_up,
         "version": skryba.__version__,
     }
 

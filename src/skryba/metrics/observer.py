@@ -86,6 +86,8 @@ class MetricsObserver:
         }
         self.contacts: dict[str, int] = {}  # by station
         self.audio_ms = 0  # of sealed recordings
+        self.spools = 0  # not sealed yet
+        self.spool_age = 0.0  # seconds
         self._recorded: set[str] = set()
         self.counters[catalogue.FAULTS][()] = 0
         for state in State:  # alerts compare with zero: the series must exist before the first one
@@ -131,10 +133,16 @@ class MetricsObserver:
                 assert_never(notice)
 
     def recorder_message(self, message: Mapping[str, Any]) -> None:
-        """What the recorder says over its link; only the end of a recording is counted here."""
-        if message.get("op") == "sealed":
-            self.counters[catalogue.RECORDINGS_FINISHED][(str(message["state"]),)] += 1
-            self.audio_ms += message["duration_ms"]
+        """What the recorder says over its link: each end of a recording, and once a second how things stand."""
+        match message.get("op"):
+            case "sealed":
+                self.counters[catalogue.RECORDINGS_FINISHED][(str(message["state"]),)] += 1
+                self.audio_ms += message["duration_ms"]
+            case "stats":
+                self.spools = message["recordings"] + message["sealing"] + message["orphans"]
+                self.spool_age = message["spool_age_s"]
+            case _:
+                pass  # started, refused: nothing to count
 
     def stream_ended(self, *, received: int, lost: int, jitter: float) -> None:
         """One party's stream is over: packets that came, packets that did not, jitter in seconds."""

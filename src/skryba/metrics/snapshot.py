@@ -27,14 +27,6 @@ class MediaCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class RecorderCounts:
-    """What the recorder process last said of itself."""
-
-    spool_files: int = 0
-    spool_oldest_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Volume:
     """A disk by the use that is made of it: `recordings` or `spool`."""
 
@@ -45,7 +37,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Taken from the endpoint's thread. `recorder` is None while its process is not connected.
+    """Taken from the endpoint's thread. `recorder_up`: its process is connected.
 
     `problems` are reasons for which a person should look, in words without numbers of people; any makes /healthz fail.
     """
@@ -55,7 +47,7 @@ class Snapshot:
     trunks: tuple[TrunkSnapshot, ...] = ()
     sip: Counters = field(default_factory=Counters)
     media: MediaCounts = MediaCounts()
-    recorder: RecorderCounts | None = None
+    recorder_up: bool = False
     volumes: tuple[Volume, ...] = ()
     ledger_dropped: int = 0
     draining: bool = False

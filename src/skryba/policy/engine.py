@@ -7,9 +7,8 @@ Every condition of every rule is a bit in a look-up table made when the engine i
 with three rules and with three hundred; decisions and their paths are remembered by the bits that led to them.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 from skryba.policy.e164 import normalise
 from skryba.policy.matcher import Matcher
@@ -18,28 +17,20 @@ from skryba.policy.rules import GROUP, Rule, RuleBook
 from skryba.terms import Direction
 
 _EMERGENCY_SERVICE = "urn:service:sos"  # RFC 5031 §4.2
-_REMEMBERED = 4096  # decisions; a busy house with hundreds of rules meets a few hundred
+_REMEMBERED = 1024  # decisions; a busy house with hundreds of rules meets a few hundred
 _MODES_PL = {Mode.NEVER: "nie nagrywać", Mode.AUTOMATIC: "nagrywać"}
 
 
-class _Bits(NamedTuple):
-    """Which rules each condition of one call lets through, and which of those were out of hours."""
+_Bits = tuple[int, ...]  # one for each condition: which rules it lets through
 
-    direction: int
-    station: int
-    number: int
-    did: int
-    trunk: int
-    closed: int = 0
-
-
-# Condition → why a rule did not match, in both languages; the rule's own words follow.
-_CONDITIONS: tuple[tuple[str, str, str, Callable[[Rule], Collection[str]]], ...] = (
-    ("direction", "direction is not one of", "kierunek spoza listy", lambda rule: sorted(rule.directions)),
-    ("station", "station is not one of", "stanowisko spoza listy", lambda rule: rule.stations),
-    ("number", "other party's number is not one of", "numer drugiej strony spoza listy", lambda rule: rule.numbers),
-    ("did", "called number of ours is not one of", "wybrany numer własny spoza listy", lambda rule: rule.dids),
-    ("trunk", "trunk is not one of", "łącze spoza listy", lambda rule: rule.trunks),
+# Conditions in their order: why a rule did not match, in both languages; the rule's own words follow.
+_CONDITIONS: tuple[tuple[str, str, Callable[[Rule], Iterable[str]]], ...] = (
+    ("direction is not one of", "kierunek spoza listy", lambda rule: sorted(rule.directions)),
+    ("station is not one of", "stanowisko spoza listy", lambda rule: rule.stations),
+    ("other party's number is not one of", "numer drugiej strony spoza listy", lambda rule: rule.numbers),
+    ("called number of ours is not one of", "wybrany numer własny spoza listy", lambda rule: rule.dids),
+    ("trunk is not one of", "łącze spoza listy", lambda rule: rule.trunks),
+    ("outside the hours", "poza godzinami", lambda rule: [str(rule.hours)]),
 )
 
 
@@ -67,6 +58,10 @@ class Engine:
         self._numbers = self._matcher(lambda rule: rule.numbers)
         self._dids = self._matcher(lambda rule: rule.dids)
         self._trunks = self._matcher(lambda rule: rule.trunks)
+        self._refusals = [
+            [_refusal(rule, english, polish, listed(rule)) for rule in self._rules]
+            for english, polish, listed in _CONDITIONS
+        ]
         self._remembered: dict[_Bits, Decision] = {}
 
     def decide(self, facts: CallFacts) -> Decision:
@@ -91,23 +86,19 @@ class Engine:
         station = self._stations.bits(facts.station)
         for group in facts.groups:
             station |= self._stations.bits(GROUP + group)
-        bits = _Bits(
-            direction=self._directions[facts.direction],
-            station=station,
-            number=self._numbers.bits(caller if facts.direction is Direction.INBOUND else callee),
-            did=self._dids.bits(did),
-            trunk=self._trunks.bits(facts.trunk),
-        )
-        candidates = bits.direction & bits.station & bits.number & bits.did & bits.trunk
-        closed = 0
+        direction = self._directions[facts.direction]
+        number = self._numbers.bits(caller if facts.direction is Direction.INBOUND else callee)
+        own, trunk = self._dids.bits(did), self._trunks.bits(facts.trunk)
+        candidates = direction & station & number & own & trunk
+        in_hours = -1  # every rule; hours are looked at only where all else fits
         while candidates:
             first = candidates & -candidates
             hours = self._rules[first.bit_length() - 1].hours
             if hours is None or hours.contains(facts.at):
                 break
-            closed |= first
+            in_hours ^= first
             candidates ^= first
-        bits = bits._replace(closed=closed) if closed else bits
+        bits = (direction, station, number, own, trunk, in_hours)
         decision = self._remembered.get(bits)
         if decision is None:
             if len(self._remembered) >= _REMEMBERED:
@@ -122,24 +113,23 @@ class Engine:
         """Walk the rules again in their order, this time with a word on each."""
         default = self._fixed["default"]
         path = list(default.path[:-1])
+        hurdles = list(zip(bits, self._refusals, strict=True))
         for index, rule in enumerate(self._rules):
-            step = _step(rule, bits, 1 << index)
-            path.append(step)
-            if step.matched:
-                return replace(_decision(rule, default.version), path=tuple(path))
+            refusal = next((refusals[index] for passed, refusals in hurdles if not passed >> index & 1), None)
+            if refusal is None:
+                return replace(_decision(rule, default.version), path=(*path, _match(rule)))
+            path.append(refusal)
         return replace(default, path=(*path, default.path[-1]))
 
 
-def _step(rule: Rule, bits: _Bits, bit: int) -> Step:
-    for name, english, polish, listed in _CONDITIONS:
-        if not getattr(bits, name) & bit:
-            words = ", ".join(listed(rule))
-            return Step(rule.id, False, f"{english}: {words}", f"{polish}: {words}")
-    if bits.closed & bit:
-        return Step(rule.id, False, f"outside {rule.hours}", f"poza godzinami {rule.hours}")
-    return Step(
-        rule.id, True, f"all conditions met: {rule.mode}", f"wszystkie warunki spełnione: {_MODES_PL[rule.mode]}"
-    )
+def _refusal(rule: Rule, english: str, polish: str, listed: Iterable[str]) -> Step:
+    words = ", ".join(listed)
+    return Step(rule.id, False, f"{english}: {words}", f"{polish}: {words}")
+
+
+def _match(rule: Rule) -> Step:
+    words, words_pl = f"all conditions met: {rule.mode}", f"wszystkie warunki spełnione: {_MODES_PL[rule.mode]}"
+    return Step(rule.id, True, words, words_pl)
 
 
 def _decision(rule: Rule, version: str) -> Decision:

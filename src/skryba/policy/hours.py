@@ -77,7 +77,7 @@ def _days(text: str) -> list[int]:
     days = []
     for part in text.split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
-        for name in (first, last or first):
+        for name in (first, last) if dash else (first,):
             if name not in DAYS:
                 raise ValueError(f"{name!r} is no day; days are {', '.join(DAYS)}")
         begin, end = DAYS.index(first), DAYS.index(last if dash else first)

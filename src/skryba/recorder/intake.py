@@ -169,7 +169,7 @@ class Intake:
     def beat(self) -> None:
         """Read all that was in the rings one beat ago: its start message has arrived by now."""
         heads = [ring.head for ring in self._rings]
-        limits = [max(settled, *self._ends(ring)) for ring, settled in enumerate(self._settled)]
+        limits = [max([settled, *self._ends(ring)]) for ring, settled in enumerate(self._settled)]
         self._settled = heads
         self.drain([min(limit, head) for limit, head in zip(limits, heads, strict=True)])
 

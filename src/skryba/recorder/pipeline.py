@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skryba.codecs.base import Decoder, Octets, Samples
 from skryba.codecs.registry import decoder
 from skryba.codecs.resample import Resampler
+from skryba.media.syscalls import memcpy
 from skryba.recorder.timeline import ChannelTimeline
 
 NARROW, WIDE = 8000, 16000  # the rates a file can have
@@ -118,25 +119,24 @@ class Stereo:
 
 def _gather_octets(spool: Octets, offset: Numbers, length: Numbers, total: int) -> Octets:
     out = np.empty(total, dtype=np.uint8)
+    into, source = out.ctypes.data, spool.ctypes.data
     place = 0
     for packet in range(offset.size):
-        begin = offset[packet]
-        for octet in range(length[packet]):
-            out[place + octet] = spool[begin + octet]
+        memcpy(into + place, source + offset[packet], length[packet])
         place += length[packet]
     return out
 
 
 def _place_samples(sound: Samples, samples: Numbers, start: Numbers, buffer: Samples) -> None:
     """Each packet's samples to its place in the buffer; what lies outside is left out, later packets win."""
+    into, source = buffer.ctypes.data, sound.ctypes.data
     begin = 0
     for packet in range(samples.size):
         size = min(samples[packet], sound.size - begin)
         first = max(0, -start[packet])
         last = min(size, buffer.size - start[packet])
-        to = start[packet]
-        for sample in range(first, last):
-            buffer[to + sample] = sound[begin + sample]
+        if first < last:
+            memcpy(into + 2 * (start[packet] + first), source + 2 * (begin + first), 2 * (last - first))
         begin += size
 
 

@@ -15,7 +15,6 @@ _ATTRIBUTES = frozenset({"maxptime", "ptime", "silenceSupp"})
 _T38 = "T38"  # ITU-T T.38 annex D: T38FaxVersion, T38MaxBitRate, …
 _PLAIN_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "UDPTL"})  # what we can carry without keys
 _HARMLESS = re.compile(r"[A-Za-z0-9 ;=,+/_\-]{0,1000}\Z")  # neither dot nor colon: no address can be written with it
-_TIMES = re.compile(r"[0-9]{1,20} [0-9]{1,20}\Z")
 _BANDWIDTH = re.compile(r"(?:AS|CT|TIAS|RS|RR):[0-9]{1,10}\Z")
 
 
@@ -33,11 +32,11 @@ def anchor(
     their place (RFC 3264 §6). Addresses of hold become ours, and the direction says what they said.
     """
     family = "IP6" if ":" in address else "IP4"
-    times = description.times if _TIMES.match(description.times or "") else None
-    lines = [("v", "0"), ("o", str(origin)), ("s", "-"), ("c", f"IN {family} {address}"), ("t", times or "0 0")]
+    times = description.times or "0 0"
+    lines = [("v", "0"), ("o", str(origin)), ("s", "-"), ("c", f"IN {family} {address}"), ("t", times)]
     for index, media in enumerate(description.media):
         port = ports.get(index, 0)
-        lines += (_opened(media, port, keep) if port else []) or [_refused(media)]
+        lines += (_opened(media, port, keep) if port else []) or [("m", media.refusal)]
     return SessionDescription.of(lines)
 
 
@@ -61,12 +60,6 @@ def _opened(media: MediaDescription, port: int, keep: Callable[[RtpMap], bool]) 
     if media.kind != "image":
         lines.append(("a", str(media.effective_direction)))  # RFC 3264 §8.4: no 0.0.0.0, the direction instead
     return lines
-
-
-def _refused(media: MediaDescription) -> tuple[str, str]:
-    """RFC 3264 §6: port 0; one format must stand there and means nothing."""
-    shown = next((name for name in media.formats if _HARMLESS.match(name)), "0")
-    return "m", f"{media.kind} 0 {media.protocol} {shown}"
 
 
 def _format_lines(media: MediaDescription, codec: RtpMap) -> list[tuple[str, str]]:

@@ -20,6 +20,8 @@ _MEDIA = re.compile(
 _CONNECTION = re.compile(r"IN +(IP4|IP6) +([0-9A-Za-z.:\-]{1,255})(?:/[0-9]{1,10}){0,2} *\Z", re.IGNORECASE)
 _RTPMAP = re.compile(r" *([0-9]{1,3}) +([A-Za-z0-9_\-]{1,64})(?:/([0-9]{1,9})(?:/([0-9]{1,3}))?)? *\Z")
 _NUMBER = re.compile(r" *([0-9]{1,5})(?: .*)?\Z")
+_TIMES = re.compile(r"[0-9]{1,20} [0-9]{1,20}\Z")
+_HARMLESS = re.compile(r"[A-Za-z0-9+_\-]{1,64}\Z")
 _PORTS = 65535
 _PAYLOAD_TYPES = 128  # seven bits in the RTP header (RFC 3550 §5.1)
 
@@ -162,6 +164,12 @@ class MediaDescription:
         return self.kind == "audio" and self.port != 0 and self.protocol.upper() in _PLAIN
 
     @property
+    def refusal(self) -> str:
+        """The m= value that refuses it (RFC 3264 §6): port 0, and one format that must stand there, meaning nothing."""
+        shown = next((name for name in self.formats if _HARMLESS.match(name)), "0")
+        return f"{self.kind} 0 {self.protocol} {shown}"
+
+    @property
     def ptime(self) -> int | None:
         """Milliseconds of sound per packet that this party likes to receive (RFC 8866 §6.4), None = not said."""
         found = re.match(r" *([0-9]{1,4})", self.attribute("ptime") or "")
@@ -228,7 +236,7 @@ class SessionDescription:
         self.origin = _origin(session)
         self.connection = _connection(session)
         self.attributes = _attributes(session)
-        self.times = next((line.value for line in session if line.kind == "t"), None)
+        self.times = next((line.value for line in session if line.kind == "t" and _TIMES.match(line.value)), None)
         direction = _direction(self.attributes)
         self.media: list[MediaDescription] = []
         block: list[Line] = []

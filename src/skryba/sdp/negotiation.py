@@ -158,7 +158,7 @@ def answer_locally(
         if place == index:
             lines += _audio_lines(port, asked.protocol, codecs, dtmf, ptime, direction)
         else:
-            lines.append(("m", f"{asked.kind} 0 {asked.protocol} {asked.formats[0]}"))
+            lines.append(("m", asked.refusal))
     return SessionDescription.of(lines)
 
 

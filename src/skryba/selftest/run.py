@@ -5,6 +5,7 @@ Knows the proxy from outside: its house line (`housecall`), its sockets, its fol
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -22,7 +23,7 @@ import skryba
 from skryba import clock
 from skryba.config.load import load
 from skryba.errors import SkrybaError
-from skryba.housecall import NAME, HouseLine
+from skryba.housecall import NAME, NUMBER, HouseLine
 from skryba.prompts import PromptLibrary
 from skryba.recorder.verify import verify
 from skryba.selftest.line import first_of
@@ -90,7 +91,7 @@ async def place(
     before = set(_manifests(line))
     async with trunk, station:
         await station.register()
-        call = await station.call(NAME)
+        call = await station.call(NUMBER)
         if trunk.incoming.empty():
             raise SelftestError("the call was answered, but not by the simulated trunk: nobody called it")
         far = trunk.incoming.get_nowait()
@@ -102,7 +103,7 @@ async def place(
     assert call.invited_at is not None
     assert call.answered_at is not None
     assert call.ended_at is not None
-    path, doubts = await _sealed(line, before, call.call_id)
+    path, against = await _sealed(line, before, call.call_id)
     evidence = Evidence(
         station=_observed(call),
         trunk=_observed(far),
@@ -112,7 +113,7 @@ async def place(
         recording=read_recording(path),
         late_ms=max(call.line.late_ms, far.line.late_ms),
     )
-    return judge(evidence).with_problems(doubts)
+    return judge(evidence).with_problems(against)
 
 
 @contextlib.asynccontextmanager
@@ -188,6 +189,13 @@ def read_recording(path: Path) -> Recording:
         return Recording(str(path), samples, file.getframerate())
 
 
+def doubts(manifest: Path) -> list[str]:
+    """What the recorder itself says against its recording."""
+    words = json.loads(manifest.read_bytes())
+    state, reasons = words.get("state"), words.get("reasons") or ["no reason given"]
+    return [] if state == "ok" else [f"the recorder calls the recording {state}: {', '.join(map(str, reasons))}"]
+
+
 async def _ready(process: asyncio.subprocess.Process, folder: Path, run_folder: Path) -> HouseLine:
     deadline = clock.now() + _START
     while clock.now() < deadline:
@@ -229,7 +237,7 @@ async def _sealed(line: HouseLine, before: set[Path], call_id: str) -> tuple[Pat
         for manifest in set(_manifests(line)) - before:
             if call_id in manifest.read_text(errors="replace"):
                 path = manifest.with_suffix(".wav")
-                return path, [f"{finding.path}: {finding.problem}" for finding in verify(path)]
+                return path, [*doubts(manifest), *(f"{found.path}: {found.problem}" for found in verify(path))]
         await asyncio.sleep(_BEAT)
     raise SelftestError(f"no recording of the call was sealed within {_SEAL:.0f} s under {line.recordings}")
 

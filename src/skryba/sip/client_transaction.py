@@ -1,6 +1,7 @@
 """The client machines: INVITE (RFC 3261 §17.1.1 with RFC 6026 §7.2) and all others (§17.1.2), as tables.
 
-Knows the request it belongs to and its own state; knows no heap, no clock, no other transaction. The stack acts on what comes out.
+Knows the request it belongs to and its own state; knows no clock and no other transaction. `Clients` acts on what
+comes out.
 """
 
 from enum import StrEnum
@@ -37,7 +38,7 @@ class Input(StrEnum):
 
 
 class Action(StrEnum):
-    """What the stack has to do about it."""
+    """What is to be done about it."""
 
     RESEND = "resend"  # the request
     BACK_OFF = "back off"  # arm `repeat` with the doubled interval: timer A
@@ -146,7 +147,7 @@ class ClientTransaction:
         return actions
 
     def ack(self, response: Response) -> bytes:
-        """What acknowledges a refusal: same branch, To from the response (§17.1.1.3). Repetitions get the same bytes."""
+        """What acknowledges a refusal: same branch, To of the response (§17.1.1.3). Repetitions get the same."""
         if self.request is not None and not self._ack:
             self._ack = bytes(_companion("ACK", self.request, response.headers.get("To") or ""))
         return self._ack

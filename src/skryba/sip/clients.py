@@ -104,11 +104,9 @@ class Clients:
     def _act(
         self, transaction: ClientTransaction, action: Action, now: float, response: Response | None, flow: Flow | None
     ) -> None:
-        timers = self._timers
         match action:
             case Action.PASS:
-                if response is not None and flow is not None and not transaction.quiet:
-                    self._tell(ResponseReceived(response, transaction.key, flow))
+                self._pass(transaction, response, flow)
             case Action.STOP:
                 self._disarm(transaction)
                 self._stop_waiting(transaction)
@@ -118,18 +116,14 @@ class Clients:
             case Action.BACK_OFF:
                 self._arm_repeat(transaction, now, 2 * transaction.interval)
             case Action.BACK_OFF_CAPPED:
-                self._arm_repeat(transaction, now, min(2 * transaction.interval, timers.t2))
+                self._arm_repeat(transaction, now, min(2 * transaction.interval, self._timers.t2))
             case Action.SLOW:
-                self._arm_repeat(transaction, now, timers.t2)
+                self._arm_repeat(transaction, now, self._timers.t2)
             case Action.ACK:
                 if response is not None:
                     self._send(transaction.flow, transaction.ack(response))
-            case Action.LINGER_D:
-                self._linger(transaction, now, 0.0 if transaction.flow.reliable else timers.d)
-            case Action.LINGER_K:
-                self._linger(transaction, now, 0.0 if transaction.flow.reliable else timers.k)
-            case Action.LINGER_M:
-                self._linger(transaction, now, timers.accepted)
+            case Action.LINGER_D | Action.LINGER_K | Action.LINGER_M:
+                self._linger(transaction, action, now)
             case Action.TELL_TIMEOUT:
                 self._counters.timeouts += 1
                 self._fail(transaction, FailureKind.TIMEOUT)
@@ -139,13 +133,19 @@ class Clients:
             case _:
                 assert_never(action)
 
+    def _pass(self, transaction: ClientTransaction, response: Response | None, flow: Flow | None) -> None:
+        if response is not None and flow is not None and not transaction.quiet:
+            self._tell(ResponseReceived(response, transaction.key, flow))
+
     def _fail(self, transaction: ClientTransaction, kind: FailureKind) -> None:
         if not transaction.quiet:
             self._tell(TransactionFailed(transaction.key, kind))
 
-    def _linger(self, transaction: ClientTransaction, now: float, seconds: float) -> None:
+    def _linger(self, transaction: ClientTransaction, action: Action, now: float) -> None:
         transaction.release()
-        if seconds:
+        timers = self._timers
+        seconds = {Action.LINGER_D: timers.d, Action.LINGER_K: timers.k}.get(action, timers.accepted)
+        if action is Action.LINGER_M or not transaction.flow.reliable:
             self._arm_end(transaction, Input.LINGER, now, seconds)
         else:
             transaction.step(Input.LINGER)

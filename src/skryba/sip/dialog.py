@@ -61,7 +61,7 @@ class Dialog:
 
     @classmethod
     def as_uac(cls, request: Request, response: Response) -> "Dialog":
-        """From our request and a 1xx with a To tag or a 2xx (§12.1.2). Raises ParseError when their headers are broken."""
+        """From our request and a 2xx, or a 1xx with a To tag (§12.1.2). ParseError when their headers are broken."""
         contacts = response.contacts
         return cls(
             call_id=request.call_id,

@@ -224,7 +224,8 @@ class Authenticator:
         if found is None or not hmac.compare_digest(self._proof(f"{found[1]}-{found[2]}"), found[3]):
             return Verdict.STALE
         serial = int(found[2], 16)
-        if not 0 <= now - int(found[1], 16) / 1000 + 0.001 <= self._lifetime or serial <= self._forgotten:
+        age = now - int(found[1], 16) / 1000
+        if age > self._lifetime or age < -0.001 or serial <= self._forgotten:
             return Verdict.STALE
         # A client without qop sends no count; its nonce serves once.
         count = 1 if credentials.nc is None else credentials.nc

@@ -69,7 +69,7 @@ class AckReceived:
 
 @dataclass(frozen=True, slots=True)
 class CancelReceived:
-    """The INVITE `transaction`, not yet finally answered, shall end: answer it with 487. The CANCEL itself is answered."""
+    """The INVITE `transaction`, not yet finally answered, shall end: answer it with 487. The CANCEL has its 200."""
 
     transaction: ServerKey
     request: Request

@@ -9,6 +9,7 @@ from skryba.errors import ParseError
 
 MAX_SIZE = 65535  # no larger over TCP than a datagram could be
 
+_PING = b"\r\n\r\n"
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 
@@ -61,7 +62,7 @@ class StreamFramer:
         if not self._needed:
             if not self._scanned:
                 self._skip_empty_lines()
-                if b"\r\n\r\n".startswith(buffer[:4]):
+                if _PING.startswith(buffer[:4]):
                     return None  # may yet become a ping
             end = _END_OF_HEAD.search(buffer, self._scanned)
             if end is None:
@@ -83,12 +84,12 @@ class StreamFramer:
         buffer = self._buffer
         position = 0
         while True:
-            if buffer.startswith(b"\r\n\r\n", position):
+            if buffer.startswith(_PING, position):
                 self.pings += 1
                 position += 4
             elif buffer.startswith(b"\n", position):
                 position += 1
-            elif buffer.startswith(b"\r\n", position) and bytes(buffer[position + 2 : position + 4]) not in (b"", b"\r"):
+            elif buffer.startswith(b"\r\n", position) and not _PING.startswith(buffer[position : position + 4]):
                 position += 2  # an answer to a ping, or the empty line some peers put behind a body
             else:
                 break

@@ -100,7 +100,11 @@ def format_params(values: Params) -> str:
 def find_param(values: Params, name: str) -> tuple[bool, str | None]:
     """Whether `name` is among the values, case-blind (§7.3.1), and the first one's value."""
     for written, value in values:
-        if written == name or written.lower() == name:
+        if written == name:
+            return True, value
+    name = name.lower()
+    for written, value in values:
+        if written.lower() == name:
             return True, value
     return False, None
 
@@ -110,7 +114,8 @@ def replace_param(values: Params, name: str, value: str | None) -> Params:
     present, _ = find_param(values, name)
     if not present:
         return (*values, (name, value))
-    return tuple((written, value) if written.lower() == name else (written, old) for written, old in values)
+    key = name.lower()
+    return tuple((written, value) if written.lower() == key else (written, old) for written, old in values)
 
 
 def split_list(text: str) -> list[str]:

@@ -47,7 +47,7 @@ def call_key(request: Request) -> CallKey | None:
 
 
 def complete_via(request: Request, source: SocketAddress) -> None:
-    """Notes in the top Via where the request came from (§18.2.1, RFC 3581 §4). Raises ParseError when it is unreadable."""
+    """Notes in the top Via where the request came from (§18.2.1, RFC 3581 §4). An unreadable Via raises ParseError."""
     via = request.via
     completed = via.with_received(source.host.partition("%")[0], source.port)
     if completed is via:

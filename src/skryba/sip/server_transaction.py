@@ -1,6 +1,6 @@
 """The server machines: INVITE (RFC 3261 §17.2.1 with RFC 6026 §7.1) and all others (§17.2.2), as tables.
 
-Knows its own state and the last response; knows no heap, no clock, no other transaction. The stack acts on what comes out.
+Knows its own state and the last response; knows no clock and no other transaction. `Servers` acts on what comes out.
 """
 
 from enum import StrEnum
@@ -36,7 +36,7 @@ class Input(StrEnum):
 
 
 class Action(StrEnum):
-    """What the stack has to do about it."""
+    """What is to be done about it."""
 
     SEND = "send"  # what the user says
     SEND_TRYING = "send trying"  # 100, by the stack itself

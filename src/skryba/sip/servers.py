@@ -144,41 +144,30 @@ class Servers:
         response: Response | None,
         ack: AckReceived | None,
     ) -> None:
-        timers = self._timers
-        reliable = transaction.flow.reliable
         match action:
             case Action.SEND:
-                if response is not None:
-                    self._say(transaction, response)
+                self._say(transaction, response)
+            case Action.SEND_TRYING:
+                self._say(transaction, None if transaction.request is None else response_to(transaction.request, 100))
+            case Action.RESEND:
+                self._say_again(transaction)
             case Action.STOP:
                 self._disarm(transaction)
-            case Action.SEND_TRYING:
-                if transaction.request is not None:
-                    self._say(transaction, response_to(transaction.request, 100))
-            case Action.RESEND:
-                if transaction.last:
-                    self._counters.retransmissions_sent += 1
-                    self._send(transaction.flow, transaction.last)
             case Action.REPEAT_G:
-                if not reliable:
-                    self._arm_repeat(transaction, Input.REPEAT, now, timers.g)
+                self._arm_repeat(transaction, Input.REPEAT, now, self._timers.g)
             case Action.BACK_OFF:
-                self._arm_repeat(transaction, Input.REPEAT, now, min(2 * transaction.interval, timers.t2))
-            case Action.EXPIRE_H:
-                self._arm_end(transaction, now, timers.h)
-            case Action.EXPIRE_I:
-                self._arm_end(transaction, now, 0.0 if reliable else timers.i)
-            case Action.EXPIRE_J:
-                self._arm_end(transaction, now, 0.0 if reliable else timers.j)
-            case Action.EXPIRE_L:
-                self._arm_end(transaction, now, timers.accepted)
+                self._arm_repeat(transaction, Input.REPEAT, now, min(2 * transaction.interval, self._timers.t2))
+            case Action.EXPIRE_H | Action.EXPIRE_I | Action.EXPIRE_J | Action.EXPIRE_L:
+                self._expire(transaction, action, now)
             case Action.PASS_ACK:
                 if ack is not None:
                     self._tell(ack)
             case _:
                 assert_never(action)
 
-    def _say(self, transaction: ServerTransaction, response: Response) -> None:
+    def _say(self, transaction: ServerTransaction, response: Response | None) -> None:
+        if response is None:
+            return
         transaction.last = bytes(response)
         transaction.request = None
         self._counters.responses_sent[response.status] += 1
@@ -186,15 +175,27 @@ class Servers:
         if response.status >= 300 or (response.status >= 200 and transaction.key.method != "INVITE"):
             self._decide(transaction)
 
+    def _say_again(self, transaction: ServerTransaction) -> None:
+        if transaction.last:
+            self._counters.retransmissions_sent += 1
+            self._send(transaction.flow, transaction.last)
+
     def _arm_repeat(self, transaction: ServerTransaction, what: Input, now: float, interval: float) -> None:
+        if what is Input.REPEAT and transaction.flow.reliable:
+            return
         transaction.interval = interval
         transaction.repeat = self._schedule.arm(now + interval, partial(self._step, transaction, what))
 
+    def _expire(self, transaction: ServerTransaction, action: Action, now: float) -> None:
+        timers = self._timers
+        if action in (Action.EXPIRE_I, Action.EXPIRE_J) and transaction.flow.reliable:
+            transaction.step(Input.EXPIRE)  # both timers are zero: nothing will be repeated
+            return
+        seconds = {Action.EXPIRE_H: timers.h, Action.EXPIRE_I: timers.i, Action.EXPIRE_J: timers.j}
+        self._arm_end(transaction, now, seconds.get(action, timers.accepted))
+
     def _arm_end(self, transaction: ServerTransaction, now: float, seconds: float) -> None:
-        if seconds:
-            transaction.end = self._schedule.arm(now + seconds, partial(self._step, transaction, Input.EXPIRE))
-        else:
-            transaction.step(Input.EXPIRE)
+        transaction.end = self._schedule.arm(now + seconds, partial(self._step, transaction, Input.EXPIRE))
 
     def _disarm(self, transaction: ServerTransaction) -> None:
         self._schedule.cancel(transaction.repeat)

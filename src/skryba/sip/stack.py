@@ -1,4 +1,4 @@
-"""The SIP stack: bytes and `now` in, events and bytes out; between them every transaction and its timers (RFC 3261 §17, §18).
+"""The SIP stack: bytes and `now` in, events and bytes out; between them transactions and timers (RFC 3261 §17, §18).
 
 Knows messages and transactions; knows no dialog, no call, no socket and no clock.
 """

@@ -76,13 +76,14 @@ class Uri:
 
     def param(self, name: str) -> str | None:
         """Unescaped value of a URI parameter; None when absent or without a value."""
+        name = name.lower()
         for written, value in self.params:
             if grammar.unescape(written).lower() == name:
                 return None if value is None else grammar.unescape(value)
         return None
 
     def has_param(self, name: str) -> bool:
-        return any(grammar.unescape(written).lower() == name for written, _ in self.params)
+        return any(grammar.unescape(written).lower() == name.lower() for written, _ in self.params)
 
     def with_(self, **changes: Any) -> "Uri":
         return replace(self, **changes)

@@ -42,6 +42,11 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
     assert config.operations.database == f"sqlite:///{tmp_path}/skryba.db"
 
 
+def test_called_numbers_take_their_international_form(tmp_path: Path) -> None:
+    config = load(write(tmp_path, '[numbers]\n"0048221234567" = "101"\n"222222222" = "101"\n' + STATION), {})
+    assert config.numbers == {"+48221234567": "101", "+48222222222": "101"}
+
+
 def test_absolute_database_stays(tmp_path: Path) -> None:
     config = load(write(tmp_path, '[operations]\ndatabase = "sqlite:////srv/skryba.db"\n'), {})
     assert config.operations.database == "sqlite:////srv/skryba.db"

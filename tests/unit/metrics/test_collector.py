@@ -35,7 +35,7 @@ def test_a_fresh_process_shows_zeros_where_alerts_need_them() -> None:
         "skryba_recorder_up 0.0",
     ):
         assert line in page.splitlines()
-    assert "\nskryba_recording_spool_oldest_seconds " not in page
+    assert "\nskryba_recording_spool_age_seconds " not in page
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,8 @@ def test_a_fresh_process_shows_zeros_where_alerts_need_them() -> None:
         'skryba_rtp_packets_dropped_total{reason="foreign"} 2.0',
         "skryba_recording_ring_overflow_packets_total 8.0",
         "skryba_recording_audio_seconds_total 3.5",
+        "skryba_recording_spools 4.0",
+        "skryba_recording_spool_age_seconds 1.5",
         'skryba_storage_free_bytes{volume="recordings"} 600.0',
         "skryba_ledger_rows_dropped_total 5.0",
         "skryba_node_draining 1.0",

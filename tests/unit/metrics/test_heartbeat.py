@@ -1,57 +1,70 @@
-import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from skryba.metrics.heartbeat import BEAT, STALL, Heartbeat
 
 
-class Loop(asyncio.AbstractEventLoop):
-    """Keeps what it is asked to call."""
+class Loop:
+    """A loop and its clock in one; rings when told."""
 
     def __init__(self) -> None:
-        self.timers: list[asyncio.TimerHandle] = []
+        self.now = 100.0
+        self.timers: list[Ringing] = []
 
-    def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def]
-        self.timers.append(asyncio.TimerHandle(delay, callback, args, self))
+    def later(self, delay: float, callback: Callable[[], None]) -> "Ringing":
+        self.timers.append(Ringing(self, delay, callback))
         return self.timers[-1]
 
-    def get_debug(self) -> bool:
-        return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        self.timers.remove(handle)
-
-    def ring(self) -> None:
-        self.timers.pop(0)._run()
+    def ring(self, *, late: float = 0.0) -> None:
+        timer = self.timers.pop(0)
+        self.now += timer.delay + late
+        timer.callback()
 
 
-def test_lag_is_what_exceeds_the_beat() -> None:
-    clock, lags, loop = [100.0], list[float](), Loop()
-    heartbeat = Heartbeat(lags.append, lambda: clock[0])
-    heartbeat.start(loop)
+class Ringing:
+    def __init__(self, loop: Loop, delay: float, callback: Callable[[], None]) -> None:
+        self.loop, self.delay, self.callback = loop, delay, callback
+
+    def cancel(self) -> None:
+        self.loop.timers.remove(self)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def lags() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def heartbeat(loop: Loop, lags: list[float]) -> Heartbeat:
+    return Heartbeat(on_lag=lags.append, later=loop.later, now=lambda: loop.now)
+
+
+def test_lag_is_what_exceeds_the_beat(heartbeat: Heartbeat, loop: Loop, lags: list[float]) -> None:
+    heartbeat.start()
     for late in (0.0, 0.25, -0.01):
-        clock[0] += BEAT + late
-        loop.ring()
+        loop.ring(late=late)
     assert lags == pytest.approx([0.0, 0.25, 0.0])
-    assert len(loop.timers) == 1
+    assert [timer.delay for timer in loop.timers] == [BEAT]
 
 
-def test_a_loop_that_does_not_wake_is_a_problem() -> None:
-    clock, loop = [0.0], Loop()
-    heartbeat = Heartbeat([].append, lambda: clock[0])
-    heartbeat.start(loop)
-    clock[0] = STALL
+def test_a_loop_that_does_not_wake_is_a_problem(heartbeat: Heartbeat, loop: Loop) -> None:
+    heartbeat.start()
+    loop.now += STALL
     assert heartbeat.problem() is None
-    clock[0] = 8.0
+    loop.now += 3.0
     assert heartbeat.problem() == "the signalling loop has been stuck for 8 s"
     loop.ring()
     assert heartbeat.problem() is None
 
 
-def test_stop_leaves_no_timer() -> None:
-    loop = Loop()
-    heartbeat = Heartbeat([].append, lambda: 0.0)
+def test_stop_leaves_no_timer(heartbeat: Heartbeat, loop: Loop) -> None:
     heartbeat.stop()
-    heartbeat.start(loop)
+    heartbeat.start()
     heartbeat.stop()
     assert loop.timers == []

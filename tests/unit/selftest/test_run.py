@@ -53,6 +53,23 @@ def test_two_proxies_do_not_share_ports(tmp_path: Path) -> None:
     assert len(ports) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ('{"state": "ok", "reasons": []}', []),
+        (
+            '{"state": "degraded", "reasons": ["ring overflow: 3 packets", "both channels silent"]}',
+            ["the recorder calls the recording degraded: ring overflow: 3 packets, both channels silent"],
+        ),
+        ("{}", ["the recorder calls the recording None: no reason given"]),
+    ],
+)
+def test_what_the_recorder_doubts_is_told(tmp_path: Path, words: str, told: list[str]) -> None:
+    manifest = tmp_path / "x.json"
+    manifest.write_text(words)
+    assert run.doubts(manifest) == told
+
+
 def test_only_recordings_stay(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     (folder / "recordings" / "2024").mkdir(parents=True)

@@ -55,7 +55,7 @@ def test_without_brackets_parameters_belong_to_the_header() -> None:
         "<sip:a@b>;;tag=1",
         "<sip:a@b>;tag=",
         "<sip:a@b> tag=1",
-        "<sip:a@b>;x=\"open",
+        '<sip:a@b>;x="open',
         "<sip:a@b>;a=b c",
     ],
 )
@@ -72,7 +72,7 @@ def test_a_list_is_cut_at_its_own_commas_only() -> None:
 
 def test_parameters_are_set_in_their_place() -> None:
     address = NameAddr.parse("<sip:a@b>;TAG=1;x")
-    assert str(address.with_tag("2")) == "<sip:a@b>;tag=2;x"
+    assert str(address.with_tag("2")) == "<sip:a@b>;TAG=2;x"
     assert str(address.with_param("expires", "60")) == "<sip:a@b>;TAG=1;x;expires=60"
     assert address.tag == "1"
 

@@ -96,16 +96,26 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "body": 150,
     },
     # 3.1.1.8
-    "dblreq": {"method": "REGISTER", "call_id": "dblreq.0ha0isndaksdj99sdfafnl3lk233412", "cseq": "8 REGISTER", "body": 0},
+    "dblreq": {
+        "method": "REGISTER",
+        "call_id": "dblreq.0ha0isndaksdj99sdfafnl3lk233412",
+        "cseq": "8 REGISTER",
+        "body": 0,
+    },
     # 3.1.1.9
     "semiuri": {
         "method": "OPTIONS",
         "uri": "sip:user;par=u%40example.net@example.com",
         "from_tag": "33242",
-        "accept": "application/sdp, application/pkcs7-mime, multipart/mixed, multipart/signed, message/sip, message/sipfrag",
+        "accept": "application/sdp, application/pkcs7-mime, multipart/mixed, multipart/signed, "
+        "message/sip, message/sipfrag",
     },
     # 3.1.1.10
-    "transports": {"transports": ["UDP", "SCTP", "TLS", "UNKNOWN", "TCP"], "branch": "z9hG4bKkdjuw", "cseq": "60 OPTIONS"},
+    "transports": {
+        "transports": ["UDP", "SCTP", "TLS", "UNKNOWN", "TCP"],
+        "branch": "z9hG4bKkdjuw",
+        "cseq": "60 OPTIONS",
+    },
     # 3.1.1.11
     "mpart01": {
         "method": "MESSAGE",
@@ -122,7 +132,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "body": 154,
     },
     # 3.1.1.13
-    "noreason": {"code": 100, "reason": "", "cseq": "35 INVITE", "from_tag": "39ansfi3", "to_tag": "902jndnke3", "body": 0},
+    "noreason": {
+        "code": 100,
+        "reason": "",
+        "cseq": "35 INVITE",
+        "from_tag": "39ansfi3",
+        "to_tag": "902jndnke3",
+        "body": 0,
+    },
     # 3.1.2.9: taken
     "lwsstart": {"method": "INVITE", "uri": "sip:user@example.com", "cseq": "1893884 INVITE", "body": 150},
     # 3.1.2.10: taken

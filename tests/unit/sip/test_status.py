@@ -7,7 +7,14 @@ from skryba.sip.status import REASONS, reason
 
 @pytest.mark.parametrize(
     ("status", "phrase"),
-    [(100, "Trying"), (200, "OK"), (487, "Request Terminated"), (299, "Success"), (699, "Global Failure"), (999, "Unknown")],
+    [
+        (100, "Trying"),
+        (200, "OK"),
+        (487, "Request Terminated"),
+        (299, "Success"),
+        (699, "Global Failure"),
+        (999, "Unknown"),
+    ],
 )
 def test_phrase(status: int, phrase: str) -> None:
     assert reason(status) == phrase

@@ -9,7 +9,13 @@ from skryba.sip.uri import Uri
 def test_parts_of_a_sip_uri() -> None:
     uri = Uri.parse("SIP:anna:pass%40@example.net:5070;transport=tcp;lr?Subject=a%20b&Route=%3Cx%3E")
     assert uri == Uri(
-        "sip", "anna", "pass%40", "example.net", 5070, (("transport", "tcp"), ("lr", None)), "Subject=a%20b&Route=%3Cx%3E"
+        "sip",
+        "anna",
+        "pass%40",
+        "example.net",
+        5070,
+        (("transport", "tcp"), ("lr", None)),
+        "Subject=a%20b&Route=%3Cx%3E",
     )
     assert str(uri) == "sip:anna:pass%40@example.net:5070;transport=tcp;lr?Subject=a%20b&Route=%3Cx%3E"
 
@@ -125,7 +131,10 @@ def test_with_changes_a_copy() -> None:
         ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
         ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
         ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"),
-        ("sip:b.com;method=REGISTER;transport=tcp?to=sip:b%40c", "sip:b.com;transport=tcp;method=REGISTER?To=sip:b%40c"),
+        (
+            "sip:b.com;method=REGISTER;transport=tcp?to=sip:b%40c",
+            "sip:b.com;transport=tcp;method=REGISTER?To=sip:b%40c",
+        ),
         ("sip:a@c.com?subject=x&priority=urgent", "sip:a@c.com?priority=urgent&subject=x"),
         ("tel:+48-22-123", "tel:+48(22)123"),
         ("sip:a:p%61@c.com", "sip:a:pa@c.com"),

@@ -1,0 +1,218 @@
+"""The street door: words in, exit code out. Everything heavy is imported by the command that needs it.
+
+Holds no rule of any room. Exit codes: 0 it held, 1 it did not, 2 the command line or the configuration is at fault.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skryba import __version__
+from skryba.errors import ConfigError, SkrybaError
+from skryba.terms import Direction
+
+HELD, DID_NOT_HOLD, FAULT = 0, 1, 2
+OWN_FOLDER = Path("var")  # what `run` makes for itself when there is no configuration at all
+
+app = typer.Typer(
+    help="Skryba, a SIP recording proxy: notice first, then one aligned stereo file per call.",
+    epilog="Exit codes: 0 it held, 1 it did not hold, 2 the command line or the configuration is at fault.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="SKRYBA_CONFIG",
+        help="The configuration. Else the first of ./skryba.toml, ./var/skryba.toml, /etc/skryba/skryba.toml.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")]
+
+
+class Role(StrEnum):
+    """What one process does; `all` supervises the two others."""
+
+    ALL = "all"
+    SIGNALLING = "signalling"
+    RECORDER = "recorder"
+
+
+@app.command(short_help="Start Skryba.")
+def run(
+    config: Config = None,
+    role: Annotated[Role, typer.Option(help="all: both processes, restarted when they die.")] = Role.ALL,
+) -> None:
+    """Start Skryba and stay until SIGTERM; running calls are given operations.drain_timeout to end.
+
+    Without any configuration, a first one is made in ./var and the stations' passwords are printed, once.
+    """
+    from skryba import app as house
+
+    with _faults():
+        path = _config(config)
+        if path is None:
+            path = _generate(OWN_FOLDER)
+    raise typer.Exit(house.run(path, role.value))
+
+
+@app.command("check-config", short_help="Name every fault of the configuration.")
+def check_config(config: Config = None, as_json: Json = False) -> None:
+    """Name every fault of configuration and rules, each with its line and the remedy; 0 if there is none, else 2."""
+    from skryba.inspection import inspect
+
+    found = inspect(_config(config), os.environ)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        for warning in found.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        for fault in found.faults:
+            typer.echo(fault, err=True)
+        if found.ok:
+            typer.echo(f"{found.path or 'the defaults'}: no fault")
+    raise typer.Exit(HELD if found.ok else FAULT)
+
+
+@app.command(short_help="Would this call be recorded, and why?")
+def explain(
+    caller: Annotated[str, typer.Option("--from", help="Who calls: a station's id or a number; empty: withheld.")],
+    callee: Annotated[str, typer.Option("--to", help="Who is called: a station's id or a number.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+            help="When; without a zone: this machine's. Default: now.",
+        ),
+    ] = None,
+    direction: Annotated[Direction | None, typer.Option(help="Default: told from the two numbers.")] = None,
+    station: Annotated[
+        str | None, typer.Option(help="Our station in the call. Default: told from the numbers.")
+    ] = None,
+    trunk: Annotated[str | None, typer.Option(help="The trunk it takes. Default: the first that fits.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Would this call be recorded, and why? Prints the decision, its reason and every rule on the way to it."""
+    from skryba import clock
+    from skryba.config.load import load
+    from skryba.explanation import explain as put
+
+    with _faults():
+        answer = put(
+            load(_config(config), os.environ),
+            caller=caller,
+            callee=callee,
+            at=(at or clock.at()).astimezone(),
+            direction=direction,
+            station=station,
+            trunk=trunk,
+        )
+    if as_json:
+        _print_json(answer.as_json())
+    else:
+        typer.echo("\n".join(answer.lines()))
+
+
+@app.command(short_help="Place a call and verify its recording.")
+def selftest(config: Config = None, as_json: Json = False) -> None:
+    """Place one call through the running proxy, or through one started for it, and verify the recording; 0 or 1."""
+    from skryba.selftest.run import selftest as place
+
+    with _faults():
+        report = place(_config(config))
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        typer.echo("\n".join(report.lines()))
+    raise typer.Exit(HELD if report.ok else DID_NOT_HOLD)
+
+
+@app.command(short_help="Do recordings and manifests still agree?")
+def verify(
+    path: Annotated[Path, typer.Argument(help="A recording (.wav or .json), or a folder of recordings.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Do recordings and manifests still agree? Names each file that is missing, changed or damaged; 0 or 1."""
+    from skryba.recorder.verify import report
+
+    found = report(path)
+    if as_json:
+        _print_json(found)
+    else:
+        for finding in found["findings"]:
+            typer.echo(f"{finding['path']}: {finding['problem']}")
+        typer.echo(f"{found['checked']} checked, {len(found['findings'])} findings")
+    raise typer.Exit(HELD if found["ok"] else DID_NOT_HOLD)
+
+
+@app.command()
+def version(as_json: Json = False) -> None:
+    """Print the version."""
+    if as_json:
+        _print_json({"skryba": __version__, "python": sys.version.split()[0]})
+    else:
+        typer.echo(__version__)
+
+
+@app.command(short_help="Write a first configuration.")
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder for skryba.toml and rules.toml; made if need be.")],
+) -> None:
+    """Write a first configuration with two stations and strong passwords, and one rule that records every call."""
+    with _faults():
+        path = _generate(folder)
+    typer.echo(f"Start: skryba run --config {path}")
+
+
+def _config(named: Path | None) -> Path | None:
+    from skryba.config.load import locate
+
+    return named or locate(os.environ, Path())
+
+
+def _generate(folder: Path) -> Path:
+    import secrets
+
+    from skryba.config.generate import generate
+
+    made = generate(folder, secrets.SystemRandom())
+    typer.echo(f"Made {made.path} and {made.rules_path}. Passwords of the stations, shown this once:")
+    for station, password in made.passwords.items():
+        typer.echo(f"  {station}  {password}")
+    typer.echo(f"Every call is announced and recorded until you change {made.rules_path}.")
+    return made.path
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """What a person can mend is told without a traceback."""
+    try:
+        yield
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAULT) from None
+    except SkrybaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(DID_NOT_HOLD) from None
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def main() -> None:
+    """The `skryba` command."""
+    app(prog_name="skryba")
