@@ -11,13 +11,13 @@ help: ## list the verbs
 	@echo "make VERB, where VERB is one of:"
 	@grep -hE '^[a-z]+: .*## ' $(firstword $(MAKEFILE_LIST)) | grep -v '^setup' | sed -E 's/^([a-z]+):.*## (.*)$$/  \1\t\2/' | expand -t 10
 
-run: .venv/.run ## set everything up and start Skryba; CONFIG=path uses your own configuration
+run: .venv/.warm ## set everything up and start Skryba; CONFIG=path uses your own configuration
 	$(BIN)/skryba run $(if $(CONFIG),--config $(CONFIG))
 
-test: peers static ## everything: the peers from Debian, formatting, types, floors, and all tests
+test: peers static .venv/.warm ## everything: the peers from Debian, formatting, types, floors, and all tests
 	$(BIN)/pytest
 
-check: static ## fast: formatting, lint, types, floors, and the tests that need no peers
+check: static .venv/.warm ## fast: formatting, lint, types, floors, and the tests that need no peers
 	$(BIN)/pytest -m 'not wire'
 
 static: .venv/.dev
@@ -30,7 +30,7 @@ fix: .venv/.dev ## mend formatting and what the linter can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.dev ## cost per packet and per call beside the smallest C relay; ARGS="relay --calls 500" chooses
+bench: .venv/.dev .venv/.warm ## cost per packet and per call beside the smallest C relay; ARGS="relay --calls 500" chooses
 	$(BIN)/python -m bench $(if $(ARGS),$(ARGS),relay --calls 100 --seconds 10)
 
 docs: .venv/.dev ## write docs/reference from the code
@@ -53,6 +53,11 @@ peers:
 .venv/.run: .venv/.python requirements/run.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/.warm: .venv/.run $(wildcard src/skryba/media/*.py)
+	@echo "compiling the media engine, once"
+	$(BIN)/python -c 'from skryba.media.loop import warm; warm()'
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt

@@ -1,7 +1,7 @@
 """Paced RTP for a bench: sockets and content are made here, sending, comparing and timing is `generator.c`'s.
 
-A stream is a socket of ours; what it sends is `content`, over and over. `hears` names the stream whose packets come back
-on its socket: they are compared octet by octet and timed.
+A stream is a socket of ours; what it sends is `content`, over and over. `hears` names the stream whose packets come
+back on its socket: they are compared octet by octet and timed.
 """
 
 import json
@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -92,12 +95,13 @@ def built() -> Iterator[Path]:
 def run(streams: Sequence[Stream], seconds: float, programs: Path, *, core: int = GENERATOR_CORE) -> dict[str, Any]:
     """Send for so many seconds on that core and wait for the last packets. Blocks; returns what `generator.c` prints.
 
-    `sent`, `received`, `corrupt`, `strange`, `repeated`, `not_sent`, `delay_ms`, and `streams`: the same for each.
+    `sent`, `received`, `corrupt`, `strange`, `repeated`, `not_sent`, and `streams`: the same for each; beside it
+    `delays`, an array of ms, one entry for each packet that came back where its sequence number was understood.
     """
     if len({stream.period_us for stream in streams}) > 1:
         raise ValueError("all streams of a run have one period")
     with tempfile.TemporaryDirectory(prefix="plan-", dir=programs) as name:
-        plan, blob = Path(name, "plan"), Path(name, "content")
+        plan, blob, delays = Path(name, "plan"), Path(name, "content"), Path(name, "delays")
         lines = []
         with blob.open("wb") as contents:
             for index, stream in enumerate(streams):
@@ -110,14 +114,24 @@ def run(streams: Sequence[Stream], seconds: float, programs: Path, *, core: int 
                 contents.write(stream.content)
         plan.write_text("".join(lines))
         ended = subprocess.run(
-            [str(programs / "generator"), str(plan), str(blob), str(seconds)],
+            [str(programs / "generator"), str(plan), str(blob), str(delays), str(seconds)],
             pass_fds=[stream.bound.fileno() for stream in streams],
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
-    return dict(json.loads(ended.stdout))
+        seen: dict[str, Any] = json.loads(ended.stdout)
+        seen["delays"] = np.fromfile(delays, np.uint32) / 1e4
+    return seen
+
+
+def delay_ms(delays: NDArray[np.float64]) -> dict[str, float]:
+    """The figures that a budget speaks of."""
+    if not len(delays):
+        return {}
+    p50, p99 = np.percentile(delays, (50, 99))
+    return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(float(delays.max()), 3)}
 
 
 def drain(streams: Sequence[Stream]) -> None:

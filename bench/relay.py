@@ -1,8 +1,8 @@
 """CPU per forwarded packet of the engine, beside the smallest C relay, in one run: the floor and the engine in turns.
 
-Each is a process of its own pinned to the first core; the generator is pinned to the last. `added_delay_ms` is the
-engine's: from just before a packet is sent to its arrival at the other party, the kernel's two ways through the loopback
-included; the floor's is beside it. CPU is what all threads of the relay's process used (schedstat), per packet sent.
+Each is a process of its own pinned to the first core; the generator is pinned to the last. `added_delay_ms` is from
+just before a packet is sent to its arrival at the other party, the kernel's two ways through the loopback included; the
+floor's is beside it. CPU is what all threads of the relay's process used (schedstat), per packet sent.
 """
 
 import contextlib
@@ -12,16 +12,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench import generator
 from bench.generator import RELAY_CORE, Stream
 from bench.options import parser
 from skryba.media.ring import RingReader
 
-ROUNDS = 2  # floor, engine, engine, floor: what the machine does meanwhile falls on both
+ROUNDS = 4  # floor, engine, engine, floor, …: what the machine does meanwhile falls on both
 _DRAIN_BEAT = 0.1  # seconds, as the recorder's
 
 
@@ -48,15 +51,14 @@ class Relay:
     sent: int = 0
     lost: int = 0
     corrupt: int = 0
-    delays: list[dict[str, float]] | None = None
+    delays: list[NDArray[np.float64]] = field(default_factory=list)
 
     @property
     def cpu_us(self) -> float:
         return self.cpu / max(self.sent, 1) * 1e6
 
     def delay(self) -> dict[str, float]:
-        """The worse of the rounds; percentiles of a sum are not known."""
-        return {name: max(each[name] for each in self.delays or []) for name in ("p50", "p99", "max")}
+        return generator.delay_ms(np.concatenate(self.delays))
 
 
 def measure(calls: int, seconds: float, *, fork: bool) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def _traffic(relay: Relay, streams: Sequence[Stream], seconds: float, programs: 
     relay.sent += seen["sent"]
     relay.lost += seen["sent"] - seen["received"]
     relay.corrupt += seen["corrupt"] + seen["strange"] + seen["repeated"]
-    relay.delays = [*(relay.delays or []), seen["delay_ms"]]
+    relay.delays.append(seen["delays"])
 
 
 @contextlib.contextmanager

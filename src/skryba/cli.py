@@ -20,6 +20,7 @@ from skryba.errors import ConfigError, SkrybaError
 from skryba.terms import Direction
 
 HELD, DID_NOT_HOLD, FAULT = 0, 1, 2
+_TIMES = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 OWN_FOLDER = Path("var")  # what `run` makes for itself when there is no configuration at all
 
 app = typer.Typer(
@@ -93,7 +94,8 @@ def explain(
     at: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+            formats=[*_TIMES, *(f"{form}%z" for form in _TIMES)],
+            metavar="YYYY-MM-DDTHH:MM",
             help="When; without a zone: this machine's. Default: now.",
         ),
     ] = None,
@@ -156,6 +158,24 @@ def verify(
             typer.echo(f"{finding['path']}: {finding['problem']}")
         typer.echo(f"{found['checked']} checked, {len(found['findings'])} findings")
     raise typer.Exit(HELD if found["ok"] else DID_NOT_HOLD)
+
+
+@app.command(short_help="Is the running proxy well?")
+def health(config: Config = None, as_json: Json = False) -> None:
+    """Ask the running proxy's /healthz and name its problems; 0 when it is well, else 1.
+
+    For health checks of containers and services, without curl.
+    """
+    from skryba.config.load import load
+    from skryba.health import ask
+
+    with _faults():
+        found = ask(load(_config(config), os.environ).operations.metrics_address)
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo("\n".join(found["problems"]) or "healthy")
+    raise typer.Exit(HELD if found["healthy"] else DID_NOT_HOLD)
 
 
 @app.command()

@@ -340,7 +340,7 @@ class Signalling:
             policy=with_house_line(self._policy.decide, self._config.notice.language),
             token=_token,
             new_id=new_id,
-            authenticator=Authenticator(settings.domain, secrets.token_bytes(32)),
+            authenticator=Authenticator(settings.domain, secrets.token_bytes(32), algorithms=self._config.sip.digest),
             prompts=self._prompts.known,
         )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from skryba.config.load import load
 from skryba.config.model import Config, Section, Station, Trunk
+from skryba.rulebook import read_rules
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,3 +24,9 @@ def test_example_configuration_shows_every_option() -> None:
             assert set(document[name]) == set(field.annotation.model_fields)
     assert set(document["station"][0]) == set(Station.model_fields)
     assert set(document["trunk"][0]) == {field.alias or name for name, field in Trunk.model_fields.items()}
+
+
+def test_example_rules_load_with_the_example_configuration() -> None:
+    book = read_rules(load(EXAMPLES / "skryba.toml", {}))
+    assert len(book.rules) > 1
+    assert book.never

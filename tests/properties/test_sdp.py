@@ -30,60 +30,65 @@ def connection(address: str) -> str:
     return f"c=IN {'IP6' if ':' in address else 'IP4'} {address}"
 
 
+# Few numbers, so that formats, rtpmap and fmtp lines meet; streams that are open more often than not.
+payload_types = st.sampled_from([0, 8, 96, 96, 101, 130])
+plain = st.just("RTP/AVP")
+protocols = st.sampled_from(["rtp/avp", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF", "udptl"])
+
+
+def hostile_lines(address: str, number: int) -> list[str]:
+    """All the places where a description can carry an address, and some honest lines among them."""
+    return [
+        f"a=rtcp:{number} IN IP4 {address}",
+        f"a=candidate:1 1 udp 2122 {address} 5000 typ host raddr {address} rport 9",
+        f"a=remote-candidates:1 {address} 5000",
+        "a=ice-ufrag:AtXw",
+        "a=ice-lite",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR",
+        "a=rtcp-mux",
+        "a=fingerprint:sha-256 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B",
+        "a=setup:actpass",
+        "a=group:BUNDLE 0",
+        "a=mid:0",
+        f"a=ssrc:{number} cname:{address}",
+        f"a=X-nat:{address}",
+        f"a=ptime:{address}",
+        f"a=ptime:{number}",
+        f"a=silenceSupp:{address}",
+        f"a=T38FaxVersion:{address}",
+        f"a=rtpmap:{number} {address}/8000",
+        f"a=rtpmap:{number} L16/8000/{address}",
+        f"a=rtpmap:{number} telephone-event/8000",
+        f"a=fmtp:{number} relay={address}",
+        f"a=fmtp:{number} 0-15",
+        "a=sendonly",
+        "a=recvonly",
+        "a=inactive",
+        f"a={address}",
+        f"b=X-{address}:64",
+        "b=AS:64",
+        f"i={address}",
+        f"k=uri:http://{address}/",
+        f"z={address}",
+    ]
+
+
 @st.composite
-def attributes(draw: st.DrawFn) -> str:
-    address, number = draw(addresses), draw(st.integers(0, 130))
-    return draw(
-        st.sampled_from(
-            [
-                f"a=rtcp:{number} IN IP4 {address}",
-                f"a=candidate:1 1 udp 2122 {address} 5000 typ host raddr {address} rport 9",
-                f"a=remote-candidates:1 {address} 5000",
-                "a=ice-ufrag:AtXw",
-                "a=ice-lite",
-                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR",
-                "a=rtcp-mux",
-                "a=fingerprint:sha-256 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B",
-                "a=setup:actpass",
-                "a=group:BUNDLE 0",
-                "a=mid:0",
-                f"a=ssrc:{number} cname:{address}",
-                f"a=X-nat:{address}",
-                f"a=ptime:{address}",
-                f"a=ptime:{number}",
-                f"a=silenceSupp:{address}",
-                f"a=T38FaxVersion:{address}",
-                f"a=rtpmap:{number} {address}/8000",
-                f"a=rtpmap:{number} L16/8000/{address}",
-                f"a=rtpmap:{number} telephone-event/8000",
-                f"a=fmtp:{number} relay={address}",
-                f"a=fmtp:{number} 0-15",
-                "a=sendonly",
-                "a=recvonly",
-                "a=inactive",
-                f"a={address}",
-                f"b=X-{address}:64",
-                "b=AS:64",
-                f"i={address}",
-                f"k=uri:http://{address}/",
-                f"z={address}",
-            ]
-        )
-    )
+def attributes(draw: st.DrawFn) -> list[str]:
+    lines = hostile_lines(draw(addresses), draw(payload_types))
+    left_out = draw(st.sets(st.integers(0, len(lines) - 1), max_size=12))
+    return [line for index, line in enumerate(lines) if index not in left_out][:: draw(st.sampled_from([1, -1]))]
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[str]:
     kind = draw(st.sampled_from(["audio", "audio", "audio", "video", "image", "application"]))
-    protocol = draw(
-        st.sampled_from(["RTP/AVP", "RTP/AVP", "rtp/avp", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF", "udptl"])
-    )
-    formats = draw(
-        st.lists(st.one_of(st.integers(0, 130).map(str), st.just("t38"), addresses.filter(_is_v4)), min_size=1)
-    )
-    port = draw(st.sampled_from(["0", "9", "4000", "65535", "4000/2"]))
+    protocol = draw(st.one_of(plain, plain, protocols))
+    names = st.one_of(payload_types.map(str), payload_types.map(str), st.just("t38"), addresses.filter(_is_v4))
+    formats = draw(st.lists(names, min_size=1, max_size=5))
+    port = draw(st.sampled_from(["4000", "4000", "4002/2", "65535", "0"]))
     own = [connection(draw(addresses))] if draw(st.booleans()) else []
-    return [f"m={kind} {port} {protocol} {' '.join(formats)}", *own, *draw(st.lists(attributes(), max_size=8))]
+    return [f"m={kind} {port} {protocol} {' '.join(formats)}", *own, *draw(attributes())]
 
 
 def _is_v4(address: str) -> bool:
@@ -96,7 +101,7 @@ def descriptions(draw: st.DrawFn) -> SessionDescription:
     lines = ["v=0", f"o=- 1 1 IN IP4 {address}", f"s={address}", f"i={address}", f"u=http://{address}/"]
     lines += [connection(draw(addresses))] if draw(st.booleans()) else []
     lines += [draw(st.sampled_from(["t=0 0", "t=1 2", f"t={address} 0"]))] if draw(st.booleans()) else []
-    lines += draw(st.lists(attributes(), max_size=4))
+    lines += draw(attributes())
     for stream in draw(st.lists(streams(), max_size=4)):
         lines += stream
     ending = draw(st.sampled_from(["\r\n", "\n"]))
@@ -155,7 +160,9 @@ def test_parse_and_bytes_are_inverses_and_views_never_raise(description: Session
 
 @given(
     descriptions(),
-    st.dictionaries(st.integers(0, 4), st.integers(1024, 65534)),
+    st.sets(st.integers(0, 3), max_size=2).map(
+        lambda refused: {index: 20000 + index for index in {0, 1, 2, 3} - refused}
+    ),
     st.sampled_from([OURS4, OURS6]),
     st.sets(st.sampled_from(["PCMU", "PCMA", "telephone-event", "L16"])),
 )

@@ -12,7 +12,9 @@ CALL_NOTICES = (CallStarted, CallRinging, CallAnswered, CallBridged, CallEnded)
 
 def test_alice_calls_out_talks_and_hangs_up() -> None:
     stage = Stage(RECORD).registered()
-    call = stage.alice.call("+48600123456", headers=(("Subject", "offer"), ("X-Secret", "no"), ("User-To-User", "56a1")))
+    call = stage.alice.call(
+        "+48600123456", headers=(("Subject", "offer"), ("X-Secret", "no"), ("User-To-User", "56a1"))
+    )
     stage.run(1)
     there = stage.carrier.calls[0]
     assert there.invite.uri == "sip:+48600123456@carrier.example"
@@ -81,7 +83,12 @@ def test_a_customer_calls_in_and_left_is_still_the_station() -> None:
     assert start.channels == {Side.CALLEE: Channel.LEFT, Side.CALLER: Channel.RIGHT}
     assert start.facts["direction"] == "inbound"
     facts = stage.facts[0]
-    assert (facts.direction, facts.station, facts.trunk, facts.did) == (Direction.INBOUND, "101", "carrier", "+48221110101")
+    assert (facts.direction, facts.station, facts.trunk, facts.did) == (
+        Direction.INBOUND,
+        "101",
+        "carrier",
+        "+48221110101",
+    )
     assert facts.groups == {"sales"}
     bell.hang_up()
     stage.run(1)
@@ -95,7 +102,7 @@ def test_two_stations_talk_and_left_is_the_caller() -> None:
     stage.alice.call("102")
     stage.run(1)
     bell = stage.bob.calls[0]
-    assert str(bell.invite.from_) .startswith('"Alice" <sip:101@skryba.test>')
+    assert str(bell.invite.from_).startswith('"Alice" <sip:101@skryba.test>')
     bell.answer()
     stage.run(1)
     (start,) = stage.of(StartRecording)
@@ -136,7 +143,9 @@ def test_media_is_aimed_before_the_answer_leaves() -> None:
     order = [command for _, command in stage.commands]
     aimed = next(i for i, c in enumerate(order) if isinstance(c, AimStream))
     answered = next(
-        i for i, c in enumerate(order) if isinstance(c, Transmit) and c.data.startswith(b"SIP/2.0 200") and b"INVITE" in c.data
+        i
+        for i, c in enumerate(order)
+        if isinstance(c, Transmit) and c.data.startswith(b"SIP/2.0 200") and b"INVITE" in c.data
     )
     bridged = next(i for i, c in enumerate(order) if isinstance(c, Bridge))
     assert aimed < answered
@@ -159,7 +168,10 @@ def test_a_caller_who_withholds_his_number_is_not_named() -> None:
     assert out.headers.get("Privacy") == "id"
     assert out.headers.get("P-Asserted-Identity") == "<sip:+48221110101@skryba.test>"  # a trusted trunk may know
     assert str(incoming.from_.uri) == "sip:anonymous@anonymous.invalid"
-    assert {facts.direction: facts.caller for facts in stage.facts} == {Direction.OUTBOUND: "+48221110101", Direction.INBOUND: ""}
+    assert {facts.direction: facts.caller for facts in stage.facts} == {
+        Direction.OUTBOUND: "+48221110101",
+        Direction.INBOUND: "",
+    }
     stage.carrier.calls[-1].refuse(486)
     stage.bob.calls[0].refuse(486)
     stage.settle()
@@ -201,7 +213,8 @@ def test_methods_that_are_not_offered_are_declined_by_name() -> None:
         call.send(method)
         stage.run(1)
     assert {method: statuses[0] for method, statuses in call.statuses.items()} == {
-        "UPDATE": 405, "MESSAGE": 405, "REFER": 603, "NOTIFY": 481, "PRACK": 405, "SUBSCRIBE": 405, "FLY": 501, "OPTIONS": 200,
+        "UPDATE": 405, "MESSAGE": 405, "REFER": 603, "NOTIFY": 481, "PRACK": 405, "SUBSCRIBE": 405,
+        "FLY": 501, "OPTIONS": 200,
     }  # fmt: skip
     call.send("OPTIONS", headers=(("Require", "100rel"),))
     stage.run(1)
@@ -235,7 +248,9 @@ def test_multipart_bodies_give_their_description_and_carry_the_callers_place() -
         b"Content-Type: application/pidf+xml\r\nContent-ID: <place@skryba.test>\r\n\r\n" + pidf + b"\r\n--b1--\r\n"
     )
     stage.alice.call(
-        "+48600123456", body=("multipart/mixed;boundary=b1", body), headers=(("Geolocation", "<cid:place@skryba.test>"),)
+        "+48600123456",
+        body=("multipart/mixed;boundary=b1", body),
+        headers=(("Geolocation", "<cid:place@skryba.test>"),),
     )
     stage.run(1)
     (there,) = stage.carrier.requests

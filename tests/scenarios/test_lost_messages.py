@@ -144,7 +144,11 @@ def test_a_connection_that_fails_under_an_invite_is_a_500() -> None:
     stage.phones.pop(stage.carrier.address)
     call = stage.alice.call("+48600123456")
     stage.run(0.1)
-    flow = next(flow for flow in (c.flow for _, c in stage.commands if hasattr(c, "flow")) if flow.remote == stage.carrier.address)
+    flow = next(
+        flow
+        for flow in (c.flow for _, c in stage.commands if hasattr(c, "flow"))
+        if flow.remote == stage.carrier.address
+    )
     stage.agent.transport_failed(flow, stage.now)
     stage.run(1)
     assert call.final == 500

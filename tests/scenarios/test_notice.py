@@ -25,7 +25,10 @@ def test_outbound_both_hear_it_at_the_answer_and_are_bridged_at_its_end() -> Non
     (prompt,) = stage.of(PlayPrompt)
     assert prompt.sides == (Side.CALLER, Side.CALLEE)
     assert (prompt.prompt, prompt.language) == ("standard", "pl")
-    assert {side: str(codec) for side, codec in prompt.codecs.items()} == {Side.CALLER: "PCMA/8000", Side.CALLEE: "PCMA/8000"}
+    assert {side: str(codec) for side, codec in prompt.codecs.items()} == {
+        Side.CALLER: "PCMA/8000",
+        Side.CALLEE: "PCMA/8000",
+    }
     assert state(stage) is CallState.ANNOUNCING
     assert not stage.of(Bridge)
     assert not stage.of(StartRecording)

@@ -7,7 +7,7 @@ from skryba.b2bua.snapshot import CallState
 from skryba.sdp.description import SessionDescription
 from skryba.sip.message import parse_message
 from skryba.terms import Result, Side, SocketAddress
-from tests.support.phone import PhoneCall
+from tests.support.phone_call import PhoneCall
 from tests.support.stage import MEDIA_HOST, RECORD, Stage, announced
 
 
@@ -18,8 +18,12 @@ def talking() -> tuple[Stage, PhoneCall, PhoneCall]:
     there = stage.carrier.calls[0]
     there.answer()
     stage.run(1)
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     return stage, call, there
+
+
+def state(stage: Stage) -> CallState:
+    return stage.agent.calls[0].state
 
 
 def direction(description: SessionDescription | None) -> str:
@@ -28,7 +32,9 @@ def direction(description: SessionDescription | None) -> str:
 
 
 @pytest.mark.parametrize("caller", [True, False])
-@pytest.mark.parametrize(("held", "seen", "answered"), [("sendonly", "sendonly", "recvonly"), ("inactive", "inactive", "inactive")])
+@pytest.mark.parametrize(
+    ("held", "seen", "answered"), [("sendonly", "sendonly", "recvonly"), ("inactive", "inactive", "inactive")]
+)
 def test_hold_and_resume_are_carried_and_marked(caller: bool, held: str, seen: str, answered: str) -> None:
     stage, call, there = talking()
     holder, other = (call, there) if caller else (there, call)
@@ -37,11 +43,11 @@ def test_hold_and_resume_are_carried_and_marked(caller: bool, held: str, seen: s
     stage.run(1)
     assert direction(other.remote) == seen
     assert direction(holder.remote) == answered
-    assert stage.agent.calls[0].state is CallState.HELD
+    assert state(stage) is CallState.HELD
     holder.reinvite(holder.phone.sdp())
     stage.run(1)
     assert direction(other.remote) == direction(holder.remote) == "sendrecv"
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     marks = [(mark.kind, mark.side) for mark in stage.of(MarkRecording)]
     assert marks == [("reinvite", side), ("hold", side), ("reinvite", side), ("resume", side)]
     call.hang_up()
@@ -55,7 +61,7 @@ def test_legacy_hold_by_a_nowhere_address_is_passed_on_as_a_direction() -> None:
     assert there.remote is not None
     assert there.remote.connection == MEDIA_HOST
     assert direction(there.remote) in ("sendonly", "inactive")
-    assert stage.agent.calls[0].state is CallState.HELD
+    assert state(stage) is CallState.HELD
     call.hang_up()
     stage.settle()
 
@@ -110,7 +116,7 @@ def test_glare_both_sides_at_once_get_491() -> None:
     stage.run(1)
     assert call.reinvite_finals == [491]
     assert there.reinvite_finals == [491]
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     there.on_reinvite = 200
     call.reinvite(stage.alice.sdp(direction="sendonly"))
     stage.run(1)
@@ -143,12 +149,12 @@ def test_a_refused_reinvite_is_refused_and_the_old_session_stays(said: int, told
     call.reinvite(stage.alice.sdp(direction="sendonly"))
     stage.run(1)
     assert call.reinvite_finals == [told]
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     assert len(stage.of(AimStream)) == aimed
     there.on_reinvite = 200
     call.reinvite(stage.alice.sdp(direction="sendonly"))
     stage.run(1)
-    assert stage.agent.calls[0].state is CallState.HELD
+    assert state(stage) is CallState.HELD
     call.hang_up()
     stage.settle()
 
@@ -169,7 +175,7 @@ def test_a_reinvite_that_nobody_answers_ends_the_call_after_32_seconds() -> None
     stage.phones.pop(stage.carrier.address)
     call.reinvite(stage.alice.sdp(direction="sendonly"))
     stage.run(33)
-    assert call.reinvite_finals == [487]
+    assert call.reinvite_finals == [408]
     assert call.ended
     stage.settle()
 
@@ -200,7 +206,7 @@ def test_a_reinvite_without_offer_asks_the_other_party_for_one() -> None:
     assert ack.body
     answer = SessionDescription.parse(ack.body)
     assert answer.connection == MEDIA_HOST
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     assert [mark.kind for mark in stage.of(MarkRecording)] == ["reinvite"]
     call.hang_up()
     stage.settle()
@@ -255,7 +261,7 @@ def test_during_the_inbound_notice_the_caller_is_answered_by_us() -> None:
     stage.run(3)
     stage.alice.calls[0].answer()
     stage.run(1)
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     call.hang_up()
     stage.settle()
 
@@ -270,7 +276,7 @@ def test_during_the_outbound_notice_hold_is_carried_and_the_call_begins_held() -
     there.reinvite(stage.carrier.sdp(direction="sendonly"))
     stage.run(4)
     assert direction(call.remote) == "sendonly"
-    assert stage.agent.calls[0].state is CallState.HELD
+    assert state(stage) is CallState.HELD
     call.hang_up()
     stage.settle()
 
@@ -281,14 +287,16 @@ def test_an_offer_with_fewer_streams_is_a_488_and_changes_nothing() -> None:
     call.reinvite(text)
     stage.run(1)
     assert call.reinvite_finals == [488]
-    assert stage.agent.calls[0].state is CallState.ACTIVE
+    assert state(stage) is CallState.ACTIVE
     call.hang_up()
     stage.settle()
 
 
 def test_video_is_refused_in_its_place_and_audio_goes_on() -> None:
     stage = Stage(RECORD).registered()
-    call = stage.alice.call("+48600123456", stage.alice.sdp(extra="m=video 50000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"))
+    call = stage.alice.call(
+        "+48600123456", stage.alice.sdp(extra="m=video 50000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n")
+    )
     stage.run(1)
     there = stage.carrier.calls[0]
     assert there.remote is not None
@@ -326,4 +334,17 @@ def test_contacts_and_tags_of_a_reinvite_are_ours() -> None:
     assert str(carried.contacts[0].uri) == "sip:skryba@192.0.2.1:5060"
     assert carried.call_id == there.invite.call_id
     call.hang_up()
+    stage.settle()
+
+
+def test_a_reinvite_that_is_only_kept_waiting_is_called_off() -> None:
+    stage, call, there = talking()
+    there.on_reinvite = None  # its stack says 100, nobody says more
+    call.reinvite(stage.alice.sdp(direction="sendonly"))
+    stage.run(31)
+    assert call.reinvite_finals == []
+    stage.run(35)
+    assert call.reinvite_finals == [408]
+    assert call.ended
+    assert any(data.startswith(b"CANCEL") for _, _, data in stage.wire)
     stage.settle()

@@ -73,7 +73,20 @@ def test_the_callers_cancel_comes_after_our_200() -> None:
 
 @pytest.mark.parametrize(
     ("said", "told"),
-    [(486, 486), (603, 603), (404, 404), (480, 480), (488, 488), (600, 600), (503, 500), (403, 403), (302, 480), (400, 500), (407, 502), (699, 603)],
+    [
+        (486, 486),
+        (603, 603),
+        (404, 404),
+        (480, 480),
+        (488, 488),
+        (600, 600),
+        (503, 500),
+        (403, 403),
+        (302, 480),
+        (400, 500),
+        (407, 502),
+        (699, 603),
+    ],
 )
 def test_what_the_callee_says_the_caller_is_told(said: int, told: int) -> None:
     stage = Stage(NEVER).registered()

@@ -5,7 +5,7 @@ Knows nothing of Skryba: a registrar address, an account, a sound to say, a fold
 
 import asyncio
 import json
-import os
+import random
 import re
 import signal
 import socket
@@ -20,17 +20,20 @@ MODULES = Path("/usr/lib/baresip/modules")
 
 
 def free_port() -> int:
-    """A TCP and UDP port of 127.0.0.1 nobody uses at this moment, outside the ephemeral range."""
-    for port in range(21000 + os.getpid() % 4000, 31000, 2):
+    """An even port of 127.0.0.1 that nobody uses at this moment, nor the next one, UDP or TCP; not ephemeral."""
+    for _ in range(1000):
+        port = 2 * random.randrange(10_500, 15_500)
+        if port in _HANDED_OUT:
+            continue
         try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-                udp.bind(("127.0.0.1", port))
-                tcp.bind(("127.0.0.1", port))
+            for each in (port, port + 1):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+                    udp.bind(("127.0.0.1", each))
+                    tcp.bind(("127.0.0.1", each))
         except OSError:
             continue
-        if port not in _HANDED_OUT:
-            _HANDED_OUT.add(port)
-            return port
+        _HANDED_OUT.add(port)
+        return port
     raise RuntimeError("no free port between 21000 and 31000")
 
 
@@ -152,6 +155,13 @@ class Baresip:
             return await until(found, timeout=timeout)
         except TimeoutError:
             raise AssertionError(f"{self.user}: no {kind}; seen {self.events}\n{self.log()[-2000:]}") from None
+
+    async def registered(self, *, timeout: float = 15.0) -> None:
+        """Until the registrar has said 200. Read from the log: it may come before anybody listens for events."""
+        try:
+            await until(lambda: re.search(r"200 OK .*binding", self.log()) is not None, timeout=timeout)
+        except TimeoutError:
+            raise AssertionError(f"{self.user} was not registered\n{self.log()[-2000:]}") from None
 
     async def dial(self, target: str) -> None:
         await self.command("dial", target)

@@ -3,7 +3,6 @@
 Knows nothing of b2bua. All names it makes up carry its own name, so a test can see what crosses.
 """
 
-from dataclasses import dataclass, field
 from itertools import count
 
 from skryba.sdp.description import SessionDescription
@@ -23,135 +22,25 @@ from skryba.sip.headers import Headers
 from skryba.sip.message import Request, Response, response_to
 from skryba.sip.stack import Stack
 from skryba.terms import SocketAddress
+from tests.support.phone_call import Fields, PhoneCall
 
 G711 = ("8 PCMA/8000", "0 PCMU/8000", "101 telephone-event/8000")
 PROXY = SocketAddress("192.0.2.1", 5060)
 CLIENT_TIMEOUT = 0
 
 
-@dataclass
-class PhoneCall:
-    """One call as the phone sees it."""
-
-    phone: "Phone"
-    invite: Request
-    key: ClientKey | None = None  # ours
-    server: ServerKey | None = None  # theirs
-    dialog: Dialog | None = None
-    provisional: list[int] = field(default_factory=list)
-    responses: list[Response] = field(default_factory=list)
-    final: int | None = None
-    local: bytes | None = None
-    remote: SessionDescription | None = None
-    acked: int = 0
-    ended: bool = False
-    bye: Request | None = None
-    bye_status: int | None = None
-    cancelled: bool = False
-    reinvites: list[Request] = field(default_factory=list)
-    reinvite_finals: list[int] = field(default_factory=list)
-    infos: list[Request] = field(default_factory=list)
-    statuses: dict[str, list[int]] = field(default_factory=dict)
-    withhold_ack: bool = False
-    withhold_answers: int = 0  # ignore so many 2xx before acknowledging
-    on_reinvite: int | None = 200  # None = the script answers
-    on_bye: int | None = 200
-    pending_reinvite: tuple[Request, ServerKey] | None = None
-    tag: str = ""
-    tries: int = 0
-    late_answer: bytes | None = None
-    answer_direction: str = "sendrecv"
-    acks: dict[int, Request] = field(default_factory=dict)
-
-    # what the script orders
-
-    def ring(self, status: int = 180, sdp: bytes | None = None, headers: tuple[tuple[str, str], ...] = (), tag: str = "") -> None:
-        assert self.server
-        response = response_to(self.invite, status, to_tag=tag or self.tag)
-        self.phone.dress(response, sdp, headers)
-        self.phone.stack.respond(self.server, response, self.phone.now)
-
-    def answer(self, sdp: bytes | None = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        assert self.server
-        if sdp is None:
-            sdp = self.phone.answer_to(self.invite) if self.invite.body else self.phone.sdp()
-        response = response_to(self.invite, 200, to_tag=self.tag)
-        self.phone.dress(response, sdp, headers)
-        self.local = sdp
-        self.dialog = Dialog.as_uas(self.invite, response)
-        self.final = 200
-        self._accepted = response
-        self.phone.stack.respond(self.server, response, self.phone.now)
-
-    _accepted: Response | None = None
-
-    def repeat_answer(self) -> None:
-        assert self.server
-        assert self._accepted
-        self.phone.stack.respond(self.server, self._accepted, self.phone.now)
-
-    def refuse(self, status: int, headers: tuple[tuple[str, str], ...] = (), reason: str | None = None) -> None:
-        assert self.server
-        response = response_to(self.invite, status, reason, to_tag=self.tag)
-        for name, value in headers:
-            response.headers.add(name, value)
-        self.final = status
-        self.phone.stack.respond(self.server, response, self.phone.now)
-
-    def cancel(self) -> None:
-        assert self.key
-        self.phone.stack.cancel(self.key, self.phone.now)
-
-    def hang_up(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self.send("BYE", headers=headers)
-
-    def reinvite(self, sdp: bytes | None) -> ClientKey:
-        self.local = sdp if sdp is not None else self.local
-        return self.send("INVITE", sdp)
-
-    def answer_reinvite(self, sdp: bytes | None = None) -> None:
-        assert self.pending_reinvite
-        request, key = self.pending_reinvite
-        self.pending_reinvite = None
-        if sdp is None:
-            sdp = self.phone.answer_to(request) if request.body else self.phone.sdp()
-        response = response_to(request, 200)
-        self.phone.dress(response, sdp, ())
-        if request.body:
-            self.remote = SessionDescription.parse(request.body)
-        self.phone.stack.respond(key, response, self.phone.now)
-
-    def send(self, method: str, body: bytes | None = None, headers: tuple[tuple[str, str], ...] = (), kind: str = "application/sdp") -> ClientKey:
-        assert self.dialog
-        request = self.dialog.request(method, contact=self.phone.contact)
-        for name, value in headers:
-            request.headers.add(name, value)
-        if body is not None:
-            request.headers.add("Content-Type", kind)
-            request.body = body
-        key = self.phone.stack.request(request, self.phone.flow, self.phone.now, via_host=self.phone.address)
-        self.phone.clients[key] = (self, request)
-        return key
-
-    def acknowledge(self, response: Response) -> None:
-        assert self.dialog
-        ack = self.dialog.ack(response.cseq.number, contact=self.phone.contact)
-        body = self.late_answer
-        if body is None and response.body and not self._offered(response):
-            body = self.phone.answer_to(response)
-        if body is not None and not self._offered(response):
-            ack.headers.add("Content-Type", "application/sdp")
-            ack.body = body
-        self.phone.stack.acknowledge(ack, self.phone.flow, via_host=self.phone.address)
-
-    def _offered(self, response: Response) -> bool:
-        return response.cseq.number in self.phone.offered.get(self.invite.call_id, set())
-
-
 class Phone:
     """`address` is where it sits; `name` is its user part. A trunk is a phone that nobody registers."""
 
-    def __init__(self, name: str, address: SocketAddress, *, password: str = "", proxy: SocketAddress = PROXY, transport: str = "udp") -> None:
+    def __init__(
+        self,
+        name: str,
+        address: SocketAddress,
+        *,
+        password: str = "",
+        proxy: SocketAddress = PROXY,
+        transport: str = "udp",
+    ) -> None:
         self.name = name
         self.address = address
         self.password = password
@@ -170,8 +59,8 @@ class Phone:
         self.challenge_status = 407
         self.silent = False
         self.stray_acks = 0
-        self.default_status: int | None = 200  # answer to OPTIONS, REGISTER
-        self.register_answers: list[tuple[int, tuple[tuple[str, str], ...]]] = []
+        self.default_status = 200  # answer to OPTIONS, REGISTER
+        self.register_answers: list[tuple[int, Fields]] = []
         self.codecs: tuple[str, ...] = G711
         self.nonce_count = 0
         self.version = 0
@@ -183,7 +72,15 @@ class Phone:
     def contact(self) -> str:
         return f"<sip:{self.name}@{self.address}>"
 
-    def sdp(self, *, direction: str = "sendrecv", codecs: tuple[str, ...] | None = None, port: int = 40000, address: str | None = None, extra: str = "") -> bytes:
+    def sdp(
+        self,
+        *,
+        direction: str = "sendrecv",
+        codecs: tuple[str, ...] | None = None,
+        port: int = 40000,
+        address: str | None = None,
+        extra: str = "",
+    ) -> bytes:
         self.version += 1
         host = address or self.address.host
         codecs = codecs or self.codecs
@@ -205,7 +102,11 @@ class Phone:
         head, _, audio = text.partition("m=audio")
         lines = ""
         for index, media in enumerate(offer.media):
-            lines += f"m=audio{audio}" if index == (offer.plain_audio or 0) else f"m={media.kind} 0 {media.protocol} {media.formats[0]}\r\n"
+            lines += (
+                f"m=audio{audio}"
+                if index == (offer.plain_audio or 0)
+                else f"m={media.kind} 0 {media.protocol} {media.formats[0]}\r\n"
+            )
         return (head + lines).encode()
 
     def early_dialog(self, made: PhoneCall) -> Dialog:
@@ -215,7 +116,18 @@ class Phone:
 
     # requests of ours
 
-    def call(self, number: str, sdp: bytes | None = None, *, late: bool = False, headers: tuple[tuple[str, str], ...] = (), uri: str | None = None, from_: str | None = None, max_forwards: int = 70, body: tuple[str, bytes] | None = None) -> PhoneCall:
+    def call(
+        self,
+        number: str,
+        sdp: bytes | None = None,
+        *,
+        late: bool = False,
+        headers: Fields = (),
+        uri: str | None = None,
+        from_: str | None = None,
+        max_forwards: int = 70,
+        body: tuple[str, bytes] | None = None,
+    ) -> PhoneCall:
         request = Request(
             "INVITE",
             uri or f"sip:{number}@skryba.test",
@@ -223,7 +135,7 @@ class Phone:
                 [
                     ("Max-Forwards", str(max_forwards)),
                     ("From", f"{from_ or f'<sip:{self.name}@skryba.test>'};tag={self.token()}"),
-                    ("To", f"<sip:{number}@skryba.test>"),
+                    ("To", f"<sip:{number}@skryba.test>" if number else "<sip:skryba.test>"),
                     ("Call-ID", f"{self.token()}@{self.address.host}"),
                     ("CSeq", "1 INVITE"),
                     ("Contact", self.contact),
@@ -249,7 +161,17 @@ class Phone:
         made.key = self.stack.request(made.invite, self.flow, self.now, via_host=self.address)
         self.clients[made.key] = (made, made.invite)
 
-    def send(self, method: str, *, uri: str = "sip:skryba.test", to: str | None = None, headers: tuple[tuple[str, str], ...] = (), call_id: str | None = None, cseq: int = 1, to_tag: str = "") -> None:
+    def send(
+        self,
+        method: str,
+        *,
+        uri: str = "sip:skryba.test",
+        to: str | None = None,
+        headers: Fields = (),
+        call_id: str | None = None,
+        cseq: int = 1,
+        to_tag: str = "",
+    ) -> None:
         ours = f"<sip:{self.name}@skryba.test>"
         tag = f";tag={to_tag}" if to_tag else ""
         request = Request(
@@ -268,7 +190,15 @@ class Phone:
         )
         self._send_plain(request, 0)
 
-    def register(self, expires: int = 600, *, contact: str | None = None, headers: tuple[tuple[str, str], ...] = (), call_id: str | None = None, cseq: int = 1) -> None:
+    def register(
+        self,
+        expires: int = 600,
+        *,
+        contact: str | None = None,
+        headers: Fields = (),
+        call_id: str | None = None,
+        cseq: int = 1,
+    ) -> None:
         fields = (("Contact", contact or self.contact), ("Expires", str(expires)), *headers)
         self.send("REGISTER", headers=fields, call_id=call_id or f"{self.name}zzreg", cseq=cseq)
 
@@ -331,7 +261,9 @@ class Phone:
         if request.to.tag is not None:
             self._within(request, key)
             return
-        if self.challenge_with is not None and not {"Authorization", "Proxy-Authorization"} & {n for n, _ in request.headers}:
+        if self.challenge_with is not None and not {"Authorization", "Proxy-Authorization"} & {
+            n for n, _ in request.headers
+        }:
             response = response_to(request, self.challenge_status, to_tag=self.token())
             name = "Proxy-Authenticate" if self.challenge_status == 407 else "WWW-Authenticate"
             response.headers.add(name, str(self.challenge_with))
@@ -343,23 +275,39 @@ class Phone:
                 made.remote = SessionDescription.parse(request.body)
             self.calls.append(made)
             return
-        status, fields = (self.default_status or 200, ())
+        status = self.default_status
+        fields: Fields = ()
         if request.method == "REGISTER" and self.register_answers:
             status, fields = self.register_answers.pop(0)
         response = response_to(request, status, to_tag=self.token())
         if request.method == "REGISTER" and status == 200:
             for contact in request.headers.get_all("Contact"):
                 response.headers.add("Contact", f"{contact};expires={request.headers.get('Expires')}")
-        for name, value in fields:
-            response.headers.add(name, value)
+        for field, text in fields:
+            response.headers.add(field, text)
         self.stack.respond(key, response, self.now)
 
     def _within(self, request: Request, key: ServerKey) -> None:
-        made = next((c for c in self.calls if c.dialog and c.dialog.local_tag == request.to.tag and c.dialog.call_id == request.call_id), None)
+        made = next(
+            (
+                c
+                for c in self.calls
+                if c.dialog and c.dialog.local_tag == request.to.tag and c.dialog.call_id == request.call_id
+            ),
+            None,
+        )
         if made is None or made.dialog is None:
             self.stack.respond(key, response_to(request, 481), self.now)
             return
         made.dialog.accept(request)
+        if made.challenge_once:
+            made.challenge_once = False
+            if request.method == "INVITE":
+                made.reinvites.append(request)
+            response = response_to(request, 407)
+            response.headers.add("Proxy-Authenticate", str(Challenge("carrier", "m1", "MD5", ("auth",), None, False)))
+            self.stack.respond(key, response, self.now)
+            return
         match request.method:
             case "BYE":
                 made.ended = True
@@ -390,33 +338,43 @@ class Phone:
 
     def _answered(self, response: Response, client: ClientKey) -> None:
         if client in self.plain:
-            if response.status < 200:
-                return
-            request, tries = self.plain.pop(client)
-            if response.status in (401, 407) and tries == 0 and (again := self._authorised(request, response, request.cseq.number + 1)):
-                self._send_plain(again, 1)
-                return
-            self.answers.append(response)
+            self._plain_answered(response, client)
             return
         if client not in self.clients:
             return
         made, request = self.clients[client]
         made.responses.append(response)
-        if request.method != "INVITE" or made.dialog is not None and request is not made.invite:
-            self._answered_within(made, request, response, client)
-            return
-        if response.status < 200:
+        if request.method != "INVITE" or (made.dialog is not None and request is not made.invite):
+            self._answered_within(made, request, response)
+        elif response.status < 200:
             made.provisional.append(response.status)
+        elif response.status < 300:
+            self._accepted(made, response)
+        else:
+            self._refused(made, request, response)
+
+    def _plain_answered(self, response: Response, client: ClientKey) -> None:
+        if response.status < 200:
             return
-        if response.status >= 300:
-            again = self._authorised(request, response, request.cseq.number + 1) if response.status in (401, 407) and made.tries == 0 else None
+        request, tries = self.plain.pop(client)
+        if response.status in (401, 407) and tries == 0:
+            again = self._authorised(request, response, request.cseq.number + 1)
+            if again is not None:
+                self._send_plain(again, 1)
+                return
+        self.answers.append(response)
+
+    def _refused(self, made: PhoneCall, request: Request, response: Response) -> None:
+        if response.status in (401, 407) and made.tries == 0:
+            again = self._authorised(request, response, request.cseq.number + 1)
             if again is not None:
                 made.tries += 1
                 made.invite = again
                 self._send_invite(made)
                 return
-            made.final = response.status
-            return
+        made.final = response.status
+
+    def _accepted(self, made: PhoneCall, response: Response) -> None:
         if made.withhold_answers:
             made.withhold_answers -= 1
             return
@@ -428,7 +386,7 @@ class Phone:
         if not made.withhold_ack:
             made.acknowledge(response)
 
-    def _answered_within(self, made: PhoneCall, request: Request, response: Response, client: ClientKey) -> None:
+    def _answered_within(self, made: PhoneCall, request: Request, response: Response) -> None:
         if response.status < 200:
             return
         made.statuses.setdefault(request.method, []).append(response.status)
@@ -444,7 +402,7 @@ class Phone:
                 if not made.withhold_ack:
                     made.acknowledge(response)
 
-    def dress(self, response: Response, sdp: bytes | None, headers: tuple[tuple[str, str], ...]) -> None:
+    def dress(self, response: Response, sdp: bytes | None, headers: Fields) -> None:
         response.headers.add("Contact", self.contact)
         for name, value in headers:
             response.headers.add(name, value)

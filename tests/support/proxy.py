@@ -67,7 +67,7 @@ class Proxy:
 
     def write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        base = 20000 + (self.sip_port * 7) % 9000 // 2 * 2
+        base = 10000 + (self.sip_port * 7) % 10000 // 2 * 2
         (self.folder / "rules.toml").write_text(self.rules)
         self.config.write_text(
             f"""
@@ -118,14 +118,14 @@ options_interval = 0
         return self
 
     async def start(self) -> None:
-        self._log = (self.folder / "skryba.log").open("ab")
-        self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "skryba", "run", "--config", str(self.config)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-        )
+        with (self.folder / "skryba.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "skryba", "run", "--config", str(self.config)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+            )
         try:
             await until(self.is_ready, timeout=40)
         except TimeoutError:
@@ -152,7 +152,6 @@ options_interval = 0
                 self.process.kill()
                 await self.process.wait()
                 raise AssertionError(f"skryba did not stop on SIGTERM\n{self.log()[-4000:]}") from None
-        self._log.close()
         assert self.process.returncode is not None
         return self.process.returncode
 
@@ -194,6 +193,17 @@ options_interval = 0
             if b"--role" in words:
                 roles[words[words.index(b"--role") + 1].decode()] = pid
         return roles
+
+
+def notice_heard(manifest: dict[str, Any]) -> bool:
+    """Did each side to whom the notice was owed hear the whole of it, and is it known which?"""
+    notice = manifest["notice"]
+    played = notice["played"]
+    return (
+        notice["outcome"] == "completed"
+        and bool(played)
+        and all(each["completed"] and len(each["sha256"]) == 64 for each in played)
+    )
 
 
 def tone(frequency: float, seconds: float, *, rate: int = 8000, level: float = 8000.0) -> npt.NDArray[np.int16]:

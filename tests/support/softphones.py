@@ -41,6 +41,6 @@ async def call_out(proxy: Proxy, scenario: str = "uas-answers.xml") -> AsyncIter
 
 async def dialled(proxy: Proxy, caller: Baresip) -> None:
     """The station has called the carrier and is connected."""
-    await caller.wait("REGISTER_OK")
+    await caller.registered()
     await caller.dial(f"sip:601234567@{proxy.address}")
     await caller.wait("CALL_ESTABLISHED")

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -26,7 +27,7 @@ from skryba.b2bua.commands import (
     Transmit,
     Unbridge,
 )
-from skryba.b2bua.notices import CallEnded, Notice
+from skryba.b2bua.notices import CallEnded, CallStarted, Notice
 from skryba.b2bua.settings import Binding, Limits, Settings, Station, TrunkSettings
 from skryba.policy.model import CallFacts, Decision, Mode, NoticeMoment
 from skryba.policy.model import Notice as Announcement
@@ -116,6 +117,8 @@ class Stage:
         self.notices: list[Notice] = []
         self.wire: list[tuple[float, SocketAddress, bytes]] = []
         self.media_available = True
+        self.check_hiding = True
+        self.forgive_faults = False
         self.prompt_outcome = "completed"  # "failed", "silence", "interrupted"
         self.open_media: dict[str, bool] = {}
         self.recordings: dict[str, bool] = {}
@@ -172,9 +175,10 @@ class Stage:
         registered = self.agent.registrar.next_timeout()
         assert self.agent.next_timeout() == registered
         ended = [notice.call.id for notice in self.notices if isinstance(notice, CallEnded)]
-        started = [notice.call.id for notice in self.notices if type(notice).__name__ == "CallStarted"]
-        assert sorted(ended) == sorted(started)
-        assert not self.of_notice("CallFaulted"), self.of_notice("CallFaulted")
+        started = [notice.call.id for notice in self.notices if isinstance(notice, CallStarted)]
+        if not self.forgive_faults:
+            assert sorted(ended) == sorted(started)
+            assert not self.of_notice("CallFaulted"), self.of_notice("CallFaulted")
 
     def _next(self) -> float | None:
         times = [self._queue[0][0]] if self._queue else []
@@ -203,7 +207,7 @@ class Stage:
         for phone in self.phones.values():
             phone.digest()
             for send in phone.stack.sends():
-                self._post(send.data, lambda data, phone=phone: self._to_agent(data, phone))
+                self._post(send.data, partial(self._to_agent, phone))
         while commands := self.agent.commands():
             for command in commands:
                 self.commands.append((self.now, command))
@@ -214,7 +218,7 @@ class Stage:
         for delay in self.network.fate(data):
             self.later(delay, lambda: deliver(data))
 
-    def _to_agent(self, data: bytes, phone: Phone) -> None:
+    def _to_agent(self, phone: Phone, data: bytes) -> None:
         self.agent.receive(data, Flow(phone.flow.transport, PROXY, phone.address), self.now, self.at)
 
     def _carry_out(self, command: Command) -> None:
@@ -279,12 +283,16 @@ class Stage:
 
     def _check_hiding(self, flow: Flow, data: bytes) -> None:
         """No name or address that another party made up may be in what leaves (R-S8, R-S18)."""
+        if not self.check_hiding:
+            return
         receiver = self.phones[flow.remote].name if flow.remote in self.phones else ""
         for address, phone in self.phones.items():
             if phone.name == receiver:
                 continue
             for secret in (f"{phone.name}zz", address.host, f"phone {phone.name}"):
-                assert secret.encode() not in data, f"{secret} of {phone.name} crosses to {flow.remote}:\n{data.decode()}"
+                assert secret.encode() not in data, (
+                    f"{secret} of {phone.name} crosses to {flow.remote}:\n{data.decode()}"
+                )
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

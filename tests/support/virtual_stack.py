@@ -38,6 +38,7 @@ class VirtualStack:
         self.told += self.stack.events()
 
     def run(self, seconds: float) -> None:
+        self.drain()
         until = self.at + seconds
         while (due := self.stack.next_timeout()) is not None and due <= until:
             assert due >= self.at, "a timer in the past"

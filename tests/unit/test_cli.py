@@ -5,18 +5,21 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 import skryba.app
+import skryba.health
 import skryba.selftest.run
 from skryba import __version__
 from skryba.cli import app
 from skryba.selftest.report import SelftestReport
+from skryba.terms import SocketAddress
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(skryba.__file__).parents[1])}
-COMMANDS = ["run", "check-config", "explain", "selftest", "verify", "version", "init"]
+COMMANDS = ["run", "check-config", "explain", "selftest", "verify", "health", "version", "init"]
 
 
 @pytest.fixture(autouse=True)
@@ -138,12 +141,29 @@ def test_explain_prints_decision_reason_and_path(folder: Path) -> None:
     [
         ("2026-11-24T10:00+01:00", "2026-11-24T09:00:00+00:00"),
         ("2026-11-24T10:00:30Z", "2026-11-24T10:00:30+00:00"),
+        ("2026-11-24 10:00+00:00", "2026-11-24T10:00:00+00:00"),
     ],
 )
 def test_explain_takes_times_with_a_zone(folder: Path, written: str, meant: str) -> None:
     say("init", "var")
     told = json.loads(say("explain", "--from", "101", "--to", "102", "--at", written, "--json").stdout)
     assert datetime.fromisoformat(told["facts"]["at"]) == datetime.fromisoformat(meant)
+
+
+def test_health_asks_the_address_of_the_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKRYBA_OPERATIONS__METRICS", "127.0.0.9:1")
+    answers = [{"healthy": True, "problems": []}, {"healthy": False, "problems": ["the recorder is not connected"]}]
+    asked: list[SocketAddress] = []
+
+    def ask(address: SocketAddress) -> dict[str, Any]:
+        asked.append(address)
+        return answers.pop(0)
+
+    monkeypatch.setattr(skryba.health, "ask", ask)
+    well, ill = say("health"), say("health")
+    assert (well.exit_code, well.stdout) == (0, "healthy\n")
+    assert (ill.exit_code, ill.stdout) == (1, "the recorder is not connected\n")
+    assert asked == [SocketAddress("127.0.0.9", 1)] * 2
 
 
 def test_explain_tells_what_to_mend(folder: Path) -> None:

@@ -25,7 +25,7 @@ async def test_112_connects_with_rules_recorder_and_database_gone(tmp_path: Path
         recorder = proxy.children()["recorder"]
         os.kill(recorder, signal.SIGSTOP)  # there, but dead to the world
         async with call_out(proxy) as (carrier, caller):
-            await caller.wait("REGISTER_OK")
+            await caller.registered()
             await caller.dial(f"sip:112@{proxy.address}")
             await caller.wait("CALL_ESTABLISHED", timeout=5)
             await asyncio.sleep(1.0)

@@ -10,6 +10,7 @@ from tests.support.proxy import (
     RECORD_ALL_SILENTLY,
     Proxy,
     level_at,
+    notice_heard,
     onset,
     read_stereo,
 )
@@ -46,7 +47,7 @@ async def test_a_station_calls_out_and_hangs_up(tmp_path: Path) -> None:
     heard_apart(manifest["path"], 4.0)
     assert "phone-101" not in messages
     assert str(caller.sip_port) not in messages, "the phone's own address stays hidden from the trunk"
-    assert manifest["direction"] == "outbound"
+    assert manifest["call"]["direction"] == "outbound"
 
 
 async def test_the_called_party_hears_the_notice_before_the_bridge(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ async def test_the_called_party_hears_the_notice_before_the_bridge(tmp_path: Pat
         await caller.hang_up()
         await far.finished()
         (manifest,) = await proxy.sealed()
-    assert manifest["notice"]["completed"] is True
+    assert notice_heard(manifest)
     rate, left, right = read_stereo(manifest["path"])
     assert onset(left, rate, STATION_TONE) == pytest.approx(0.0, abs=0.3)
     assert onset(right, rate, TRUNK_TONE) == pytest.approx(0.0, abs=0.3)
@@ -65,13 +66,13 @@ async def test_the_called_party_hears_the_notice_before_the_bridge(tmp_path: Pat
 @pytest.mark.parametrize("moment", ["answer", "early_media"])
 async def test_a_caller_from_outside_hears_the_notice_before_the_station_rings(tmp_path: Path, moment: str) -> None:
     async with Proxy(tmp_path, rules=RECORD_ALL.format(moment=moment)) as proxy, softphone(proxy) as callee:
-        await callee.wait("REGISTER_OK")
+        await callee.registered()
         async with carrier(proxy, "uac-trunk-calls.xml", talk_ms="17000") as far:
             await callee.wait("CALL_ESTABLISHED", timeout=25)
             messages = await far.finished()
         (manifest,) = await proxy.sealed()
-    assert manifest["direction"] == "inbound"
-    assert manifest["notice"]["completed"] is True
+    assert manifest["call"]["direction"] == "inbound"
+    assert notice_heard(manifest)
     first = messages.index("SIP/2.0 183" if moment == "early_media" else "SIP/2.0 200")
     assert first > 0
     rate, left, right = read_stereo(manifest["path"])
@@ -80,19 +81,26 @@ async def test_a_caller_from_outside_hears_the_notice_before_the_station_rings(t
 
 
 @pytest.mark.parametrize(
-    ("status", "phrase"), [("486", "Busy Here"), ("404", "Not Found"), ("503", "Service Unavailable")]
+    ("status", "phrase", "shown"),
+    [
+        ("486", "Busy Here", "486"),
+        ("404", "Not Found", "404"),
+        ("503", "Service Unavailable", "500"),  # RFC 3261 §16.7: 503 would tell the phone that *we* are overloaded
+    ],
 )
-async def test_a_refusal_reaches_the_caller_with_its_status(tmp_path: Path, status: str, phrase: str) -> None:
+async def test_a_refusal_reaches_the_caller_with_its_status(
+    tmp_path: Path, status: str, phrase: str, shown: str
+) -> None:
     async with (
         Proxy(tmp_path, rules=SILENT) as proxy,
         carrier(proxy, "uas-refuses.xml", status=status, phrase=phrase) as far,
         softphone(proxy) as caller,
     ):
-        await caller.wait("REGISTER_OK")
+        await caller.registered()
         await caller.dial(f"sip:601234567@{proxy.address}")
         closed = await caller.wait("CALL_CLOSED")
         await far.finished()
-        assert status in closed["param"]
+        assert shown in closed["param"]
         assert proxy.manifests() == [], "no answer, no recording"
 
 
@@ -102,7 +110,7 @@ async def test_a_cancelled_call_is_cancelled_on_the_trunk(tmp_path: Path) -> Non
         carrier(proxy, "uas-cancelled.xml") as far,
         softphone(proxy) as caller,
     ):
-        await caller.wait("REGISTER_OK")
+        await caller.registered()
         await caller.dial(f"sip:601234567@{proxy.address}")
         await caller.wait("CALL_RINGING")
         await caller.hang_up()
@@ -116,7 +124,7 @@ async def test_early_media_is_heard_and_not_recorded(tmp_path: Path) -> None:
         carrier(proxy, "uas-early-media.xml") as far,
         softphone(proxy) as caller,
     ):
-        await caller.wait("REGISTER_OK")
+        await caller.registered()
         await caller.dial(f"sip:601234567@{proxy.address}")
         await caller.wait("CALL_PROGRESS")
         await caller.wait("CALL_ESTABLISHED")

@@ -79,9 +79,11 @@ class Agent:
             prompts=prompts,
             released=self._released,
         )
-        self._desk = Desk(around, Admission(settings, authenticator), self.registrar, self._calls, policy, new_id)
+        self._desk = Desk(
+            around, Admission(settings, authenticator), self.registrar, self._calls, self._begin, policy, new_id
+        )
 
-    # --- what comes in --------------------------------------------------------------------------------------------
+    # --- what comes in ----------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, flow: Flow, now: float, at: datetime) -> None:
         """One whole SIP message."""
@@ -193,7 +195,7 @@ class Agent:
             "alarms": len(self._board.alarms),
         }
 
-    # --- one event after another --------------------------------------------------------------------------------------
+    # --- one event after another ------------------------------------------------------------------------------------
 
     def _digest(self, now: float) -> None:
         while events := self._stack.events():
@@ -265,6 +267,10 @@ class Agent:
 
     def _faulted(self, call_id: str, error: Exception) -> None:
         self._notices.append(CallFaulted(call_id, f"{type(error).__name__}: {error}"))
+
+    def _begin(self, call: Call, now: float) -> None:
+        self._calls[call.id] = call
+        self._guard(call, lambda: call.start(now), now)
 
     def _released(self, call_id: str) -> None:
         self._calls.pop(call_id, None)

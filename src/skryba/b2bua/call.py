@@ -23,8 +23,8 @@ from skryba.b2bua.signals import (
     Lost,
     Progressed,
     Refused,
-    Reoffered,
     ReofferAccepted,
+    Reoffered,
     ReofferRefused,
     Signal,
 )
@@ -76,7 +76,7 @@ class Call:
         self._setup = Setup(self._course)
         self._talk = Talk(self._course)
 
-    # --- what the agent tells -------------------------------------------------------------------------------------------
+    # --- what the agent tells ---------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Once, after the call was entered in the agent's list."""
@@ -129,7 +129,7 @@ class Call:
         """A view for people."""
         return self._course.snapshot()
 
-    # --- what the switchboard hands over --------------------------------------------------------------------------------
+    # --- what the switchboard hands over ----------------------------------------------------------------------------
 
     def receive_request(self, tag: str, request: Request, key: ServerKey, flow: Flow, now: float) -> None:
         """A request within one of our dialogs; `tag` is our tag of it."""
@@ -174,7 +174,7 @@ class Call:
             if which == "remind":
                 self._course.parties.inbound.alarm(now)
             elif leg is not None:
-                self._cross(leg, leg.alarm(now), now)
+                self._cross(leg, leg.alarm(which, now), now)
             return
         match name:
             case "no-answer":
@@ -186,7 +186,7 @@ class Call:
                 self._course.end(termination, now, cause=(408, "maximum duration"))
         self._after(now)
 
-    # --- signals of the legs --------------------------------------------------------------------------------------------
+    # --- signals of the legs ----------------------------------------------------------------------------------------
 
     def _cross(self, leg: Leg, signals: Sequence[Signal], now: float, branch: OutboundInvite | None = None) -> None:
         for signal in signals:

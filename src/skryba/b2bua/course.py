@@ -22,6 +22,7 @@ from skryba.b2bua.streams import Streams
 from skryba.b2bua.surroundings import Surroundings
 from skryba.b2bua.switchboard import DialogOwner
 from skryba.b2bua.wishes import Wishes
+from skryba.errors import NegotiationError
 from skryba.policy.model import Decision
 from skryba.sdp.description import SessionDescription
 from skryba.sip.events import Flow, ServerKey
@@ -72,7 +73,11 @@ class Course:
         roams = route.direction is not Direction.INBOUND
         self.parties = Parties(around, self.line, owner, request=request, key=key, flow=flow, roams=roams)
         if offer is not None:
-            self.caller.session.offered(offer)
+            try:
+                self.caller.session.offered(offer)
+            except NegotiationError:
+                self.line.close()  # there will be no call
+                raise
 
     @property
     def caller(self) -> Leg:

@@ -3,7 +3,8 @@
 May not know how a call goes on once it has begun.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC
 
 from skryba.b2bua import bodies
@@ -13,24 +14,26 @@ from skryba.b2bua.notices import RequestRefused
 from skryba.b2bua.refusal import Refusal, capabilities, unsupported_extensions, unwanted_method
 from skryba.b2bua.registrar import Registrar
 from skryba.b2bua.routing import Route
-from skryba.b2bua.settings import Station
 from skryba.b2bua.surroundings import Surroundings
 from skryba.errors import NegotiationError, ParseError
 from skryba.policy.model import CallFacts, Decision, Mode
 from skryba.sdp.description import SessionDescription
 from skryba.sip.events import Flow, ServerKey
 from skryba.sip.message import Request
+from skryba.terms import Direction
 
 
 class Desk:
-    """`calls` is the agent's list, which new calls are entered in. `policy` may fail: calls are connected all the same."""
+    """`calls` are those in progress; `begin` enters and starts a new one. `policy` may fail: calls are still
+    connected."""
 
     def __init__(
         self,
         around: Surroundings,
         admission: Admission,
         registrar: Registrar,
-        calls: dict[str, Call],
+        calls: Mapping[str, Call],
+        begin: Callable[[Call, float], None],
         policy: Callable[[CallFacts], Decision],
         new_id: Callable[[], str],
     ) -> None:
@@ -38,6 +41,7 @@ class Desk:
         self._admission = admission
         self._registrar = registrar
         self._calls = calls
+        self._begin = begin
         self._policy = policy
         self._new_id = new_id
         self.draining = False
@@ -49,9 +53,7 @@ class Desk:
             return
         self._around.board.stack.respond(key, refusal.respond(request, self._around.token()), now)
         if refusal.status != 401:  # the first half of any digest exchange
-            self._around.tell(
-                RequestRefused(request.method, refusal.status, refusal.reason or "", flow.remote)
-            )
+            self._around.tell(RequestRefused(request.method, refusal.status, refusal.reason or "", flow.remote))
 
     def _treat(self, request: Request, key: ServerKey, flow: Flow, now: float) -> Refusal | None:
         match request.method:
@@ -93,6 +95,8 @@ class Desk:
         if isinstance(route, Refusal):
             return route
         decision = self._decide(route, now)
+        if decision.emergency and route.direction is Direction.OUTBOUND:
+            route = replace(route, emergency=True)
         urgent = route.emergency or decision.emergency
         if not urgent and (self.draining or len(self._calls) >= self._around.settings.limits.calls):
             return self._unavailable
@@ -117,8 +121,7 @@ class Desk:
             return Refusal(error.status, None, accept)
         except NegotiationError:
             return Refusal(488)
-        self._calls[call.id] = call
-        call.start(now)
+        self._begin(call, now)
         return None
 
     def _decide(self, route: Route, now: float) -> Decision:

@@ -39,7 +39,9 @@ class InboundInvite:
     def key(self) -> ServerKey:
         return self._key
 
-    def progress(self, status: int, description: SessionDescription | None, fork: str, extras: Extras, now: float) -> None:
+    def progress(
+        self, status: int, description: SessionDescription | None, fork: str, extras: Extras, now: float
+    ) -> None:
         """A provisional answer, with our answer to the offer when it makes early media (RFC 3960)."""
         if self._request is None:
             return

@@ -18,8 +18,8 @@ from skryba.b2bua.signals import (
     HungUp,
     Informed,
     Lost,
-    Reoffered,
     ReofferAccepted,
+    Reoffered,
     ReofferRefused,
     Signal,
 )
@@ -131,7 +131,7 @@ class Leg:
         """The ACK that `take` put off."""
         self._requests.acknowledge(None if answer is None else bytes(answer))
 
-    # --- requests of the party ----------------------------------------------------------------------------------------
+    # --- requests of the party --------------------------------------------------------------------------------------
 
     def receive_request(self, request: Request, key: ServerKey, flow: Flow, now: float) -> list[Signal]:
         """A request within the dialog, no ACK, no CANCEL."""
@@ -217,15 +217,16 @@ class Leg:
         self.line.respond(key, response_to(request, 200), now)
         return [Informed(kind, request.body)] if request.body and kind and self.confirmed else []
 
-    # --- orders of the call -------------------------------------------------------------------------------------------
+    # --- orders of the call -----------------------------------------------------------------------------------------
 
     def reoffer(self, offer: SessionDescription | None, extras: Extras, now: float) -> None:
         """Send a re-INVITE: with this offer, or asking for one. Not while `busy`."""
         if offer is None:
             self._requests.send("INVITE", b"", None, extras, now)
-            return
-        self.session.offer(offer)
-        self._requests.send("INVITE", bytes(offer), bodies.SDP, extras, now)
+        else:
+            self.session.offer(offer)
+            self._requests.send("INVITE", bytes(offer), bodies.SDP, extras, now)
+        self.line.set_alarm(f"{self.number}.reoffer", now + self.line.settings.timers.timeout)
 
     def answer_reoffer(self, description: SessionDescription, now: float) -> None:
         """200 to their re-INVITE: our answer, or our offer when they made none. NegotiationError: nothing is sent."""
@@ -278,7 +279,7 @@ class Leg:
         """The initial INVITE came to nothing: no dialog was made."""
         self.state = LegState.GONE
 
-    # --- answers of the party -----------------------------------------------------------------------------------------
+    # --- answers of the party ---------------------------------------------------------------------------------------
 
     def owns(self, key: ClientKey) -> bool:
         """Did this leg send that request within its dialog?"""
@@ -290,6 +291,7 @@ class Leg:
         if sent is None:
             return []
         if sent.method == "INVITE":
+            self.line.clear_alarm(f"{self.number}.reoffer")
             return self._reoffer_answered(key, sent, response)
         if sent.method == "BYE":
             self._leave(now)
@@ -306,12 +308,16 @@ class Leg:
             self._leave(now)
             return []
         if sent.method == "INVITE":
+            self.line.clear_alarm(f"{self.number}.reoffer")
             self.session.reject()
             return [ReofferRefused(408 if kind == "timeout" else 503, str(kind), fatal=True)]
         return [Lost(f"{sent.method} unanswered: {kind}")] if self.confirmed else []
 
-    def alarm(self, now: float) -> list[Signal]:
-        """The only alarm of a leg: its 2xx has no ACK yet."""
+    def alarm(self, name: str, now: float) -> list[Signal]:
+        """Its 2xx has no ACK yet ("ack"), or its re-INVITE no answer though no person need be asked ("reoffer")."""
+        if name == "reoffer":
+            self._requests.call_off(now)  # ends by 487, or by a failed transaction
+            return []
         if self._acceptance is None or self._acceptance.repeat(now):
             return []
         self._acceptance = None
@@ -344,7 +350,7 @@ class Leg:
             return [Lost(f"unusable description in 200: {error}")]
         return [ReofferAccepted(description)]
 
-    # --- within -------------------------------------------------------------------------------------------------------
+    # --- within -----------------------------------------------------------------------------------------------------
 
     @property
     def _dialog(self) -> Dialog:
@@ -366,6 +372,7 @@ class Leg:
             self._acceptance.stop()
             self._acceptance = None
         self._farewell = None
+        self._requests.call_off(now)
         self.line.drop_dialog(self._dialog.call_id, self._dialog.local_tag)
         self.state = LegState.GONE
 

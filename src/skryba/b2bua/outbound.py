@@ -1,4 +1,4 @@
-"""OutboundInvite: an initial INVITE of ours, until it is answered (RFC 3261 §13.2), challenges, forks and CANCEL included.
+"""OutboundInvite: an initial INVITE of ours, until it is answered (RFC 3261 §13.2): challenges, forks and CANCEL too.
 
 May not know the other leg, nor which of several branches wins: it tells in signals what its party answered.
 """
@@ -170,7 +170,7 @@ class OutboundInvite:
         return [Accepted(description, response.to.tag or "", extras)]
 
     def _late(self, key: ClientKey, response: Response, now: float) -> list[Signal]:
-        """After the final answer: a repeated 200, or one of another fork, which is thanked and sent away (§13.2.2.4)."""
+        """After the final answer: a repeated 200, or another fork's, which is thanked and sent away (§13.2.2.4)."""
         dialog = self.leg.dialog
         if not 200 <= response.status < 300 or dialog is None:
             return []

@@ -30,9 +30,7 @@ class Recording:
         self.running = self.started = True
         self._formats = dict(formats)
         self._emit(
-            StartRecording(
-                self._call, self.id, channels(call.direction), dict(formats), facts(call, consent, self.id)
-            )
+            StartRecording(self._call, self.id, channels(call.direction), dict(formats), facts(call, consent, self.id))
         )
 
     def mark(self, kind: str, side: Side | None = None, note: Mapping[str, object] | None = None) -> None:

@@ -22,7 +22,7 @@ _DEFAULT_EXPIRES = 3600
 
 @dataclass(slots=True)
 class Contact:
-    """One binding. Requests go by `flow`, whatever the URI says: that is where the station can be reached (RFC 5626)."""
+    """One binding. Requests go by `flow`, whatever the URI says: there the station can be reached (RFC 5626)."""
 
     uri: Uri
     flow: Flow
@@ -81,7 +81,7 @@ class Registrar:
 
     def flow_failed(self, flow: Flow, now: float) -> None:
         """A connection is gone: nobody can be reached by it (RFC 5626 §4.4)."""
-        if not flow.transport == "tcp":
+        if flow.transport != "tcp":
             return
         for station, contacts in list(self._contacts.items()):
             kept = [contact for contact in contacts if contact.flow != flow]
@@ -111,14 +111,20 @@ class Registrar:
                 return Refusal(500, "CSeq Out of Order")
             self._store(station, [], now)
             return None
-        asked = request.contacts
-        if not asked:
+        if not request.contacts:
             return None  # a question only
+        return self._bind(station, contacts, request, flow, now)
+
+    def _bind(
+        self, station: str, contacts: dict[str, Contact], request: Request, flow: Flow, now: float
+    ) -> Refusal | None:
+        """RFC 3261 §10.3 step 7: all of the request or nothing."""
+        call_id, cseq = request.call_id, request.cseq.number
         paths = tuple(request.headers.get_all("Path"))
         if paths and "path" not in [option.lower() for option in request.supported]:
             return Refusal(421, None, (("Require", "path"),))  # RFC 3327 §5.3
         agent = (request.headers.get("User-Agent") or "")[:80]
-        for address in asked:  # step 7: all or nothing
+        for address in request.contacts:
             expires = self._expires(address, request)
             if isinstance(expires, Refusal):
                 return expires

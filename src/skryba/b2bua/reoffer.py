@@ -28,7 +28,7 @@ class Reoffer:
         self.origin: Leg | None = None
 
     def carry(self, origin: Leg, far: Leg, signal: Reoffered, now: float) -> None:
-        """Pass the offer, or the wish for one, on; refused at once while an INVITE of the other side is open (§14.2)."""
+        """Pass the offer, or the wish for one, on; refused while an INVITE of the other side is open (§14.2)."""
         if self.origin is not None or far.busy or not far.confirmed:
             origin.refuse_reoffer(Refusal(491), now)
             return

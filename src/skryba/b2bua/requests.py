@@ -116,6 +116,12 @@ class Requests:
             self._line.forget(key)
         return sent
 
+    def call_off(self, now: float) -> None:
+        """An INVITE of ours that is still open shall end: no answer would be of use any more."""
+        for key, sent in self._open.items():
+            if sent.method == "INVITE":
+                self._line.cancel(key, now)
+
     def failed(self, key: ClientKey) -> Sent | None:
         """No final response will come: what was asked."""
         self._line.forget(key)

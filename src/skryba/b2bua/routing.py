@@ -21,6 +21,7 @@ from skryba.terms import Direction
 
 _WITHHELD = frozenset({"", "anonymous", "unavailable", "restricted", "unknown"})
 _HIDING = frozenset({"id", "user", "header", "full"})  # RFC 3323 §4.2, RFC 3325 §9.3
+_SERVICE = "urn:service:sos"  # RFC 5031 §4.2
 _ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 
@@ -129,6 +130,8 @@ class Routing:
 
     def _dialled(self, request: Request, origin: Station | TrunkSettings) -> str:
         uri = Uri.parse(request.uri)
+        if uri.scheme == "urn":
+            return str(uri)
         user = uri.user_text or uri.opaque
         if isinstance(origin, TrunkSettings) and (not user or user == self._trunks[origin.id].contact_user):
             user = request.to.uri.user_text or request.to.uri.opaque  # called by the name we registered with
@@ -138,6 +141,8 @@ class Routing:
         return normalise(dialled, country=self._settings.country)
 
     def _is_emergency(self, dialled: str) -> bool:
+        if dialled.startswith(_SERVICE):
+            return True
         return "".join(char for char in dialled if char.isdigit()) in self._settings.emergency
 
     def _station_target(self, route: Route, contact: Contact) -> Target:
@@ -171,10 +176,11 @@ class Routing:
             extras = (("Privacy", "id"),)
         if settings.trusted:
             extras = (*extras, ("P-Asserted-Identity", ours))  # RFC 3325 §9.1: our own word, never the phone's
+        uri = route.dialled if route.dialled.startswith(_SERVICE) else settings.uri(_escaped(route.dialled))
         return Target(
-            uri=settings.uri(_escaped(route.dialled)),
+            uri=uri,
             flow=flow,
-            to=f"<{settings.uri(_escaped(route.dialled))}>",
+            to=f"<{uri}>",
             from_=_ANONYMOUS if route.hidden else ours,
             contact=self._settings.contact(flow, trunk.contact_user),
             extras=extras,

@@ -92,7 +92,7 @@ class Settings:
     trunks: tuple[TrunkSettings, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
-    timers: Timers = Timers()
+    timers: Timers = field(default_factory=Timers)
     emergency: frozenset[str] = EMERGENCY  # recognised even when the policy engine fails
     country: str = "48"
     pass_headers: frozenset[str] = frozenset()  # lower case, in addition to the built-in list

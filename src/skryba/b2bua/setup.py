@@ -35,19 +35,25 @@ class Setup:
         self._early: OutboundInvite | None = None  # whose early media the caller hears
         self._greeted = False  # the caller has our own answer, to hear the notice
 
-    # --- ports ----------------------------------------------------------------------------------------------------------
+    # --- ports ------------------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Policy has decided; ask for ports unless there is nobody to call."""
         course = self._course
         course.around.tell(CallStarted(course.snapshot()))
-        dialling = course.parties.dialling
-        dialling.plan(course.around.routing.targets(course.route, now))
-        if dialling.exhausted:
-            course.end(Termination(Result.UNANSWERED, "the callee cannot be reached", Side.CALLEE, 480), now)
-            return
-        hosts = {Side.CALLER: course.caller.flow.remote.host, Side.CALLEE: dialling.first.flow.remote.host}
-        course.streams.open(hosts)
+        if self._plan(now):
+            callee = course.parties.dialling.first.flow.remote.host
+            course.streams.open({Side.CALLER: course.caller.flow.remote.host, Side.CALLEE: callee})
+
+    def _plan(self, now: float) -> bool:
+        """Whom to dial; nobody ends the call."""
+        course = self._course
+        course.parties.dialling.plan(course.around.routing.targets(course.route, now))
+        if course.parties.dialling.exhausted:
+            nobody = Termination(Result.UNANSWERED, "the callee cannot be reached", Side.CALLEE, 480)
+            course.end(nobody, now, cause=(480, None))
+            return False
+        return True
 
     def media_opened(self, ports: Mapping[Side, SocketAddress], now: float) -> None:
         """The world lends ports: go on."""
@@ -72,7 +78,7 @@ class Setup:
         wait = (("Retry-After", str(course.around.settings.retry_after)),)
         course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, extras=wait)
 
-    # --- the notice -----------------------------------------------------------------------------------------------------
+    # --- the notice -------------------------------------------------------------------------------------------------
 
     def _greet(self, now: float) -> None:
         """Inbound: the caller hears the notice before anything else, answered first or by early media."""
@@ -140,10 +146,12 @@ class Setup:
         else:
             self._bridge(course.callee, now)
 
-    # --- dialling -------------------------------------------------------------------------------------------------------
+    # --- dialling ---------------------------------------------------------------------------------------------------
 
     def _dial(self, now: float) -> None:
         course = self._course
+        if course.state is CallState.ANNOUNCING and not self._plan(now):  # phones may have come and gone meanwhile
+            return
         if course.state in (CallState.OFFERED, CallState.ANNOUNCING):
             course.line.set_alarm("no-answer", now + course.around.settings.limits.answer_timeout)
         course.step(Step.DIAL)
@@ -218,7 +226,7 @@ class Setup:
         termination = Termination(result, best.reason or "refused", Side.CALLEE, status)
         self._course.end(termination, now, extras=best.extras, cause=(status, best.reason))
 
-    # --- the answer -----------------------------------------------------------------------------------------------------
+    # --- the answer -------------------------------------------------------------------------------------------------
 
     def accepted(self, branch: OutboundInvite, signal: Accepted, now: float) -> None:
         """The callee answered: so do we."""

@@ -6,7 +6,7 @@ May not know how they came to be connected.
 from skryba.b2bua.course import Course
 from skryba.b2bua.leg import Leg
 from skryba.b2bua.reoffer import Reoffer
-from skryba.b2bua.signals import Acknowledged, Informed, Reoffered, ReofferAccepted, ReofferRefused
+from skryba.b2bua.signals import Acknowledged, Informed, ReofferAccepted, Reoffered, ReofferRefused
 from skryba.b2bua.snapshot import CallState
 from skryba.b2bua.states import Step
 from skryba.b2bua.streams import formats_of

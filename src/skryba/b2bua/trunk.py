@@ -1,6 +1,6 @@
 """Trunk: is it up? Registration with refresh and back-off (RFC 3261 §10.2), probing by OPTIONS (§11).
 
-May not know calls. A trunk is up when its registration, if it needs one, and its last probe, if it is probed, succeeded.
+May not know calls. A trunk is up when its registration (if it needs one) and its last probe (if any) succeeded.
 """
 
 import zlib

@@ -18,18 +18,23 @@ class Lines:
         for number, statement in _statements(text):
             if statement.startswith("[["):
                 table = self._element(_keys(statement[2:]))
-                self._lines.setdefault(table, number)
+                self._note(table, number)
             elif statement.startswith("["):
                 table = self._through_arrays(_keys(statement[1:]))
-                self._lines.setdefault(table, number)
+                self._note(table, number)
             else:
-                self._lines.setdefault((*table, *_keys(statement)), number)
+                self._note((*table, *_keys(statement)), number)
 
     def of(self, path: Path) -> int | None:
         for length in range(len(path), 0, -1):
             if (line := self._lines.get(path[:length])) is not None:
                 return line
         return None
+
+    def _note(self, path: Path, number: int) -> None:
+        """`a.b = 1` begins the table a, too, if nothing did before."""
+        for length in range(1, len(path) + 1):
+            self._lines.setdefault(path[:length], number)
 
     def _element(self, names: tuple[str, ...]) -> Path:
         array = (*self._through_arrays(names[:-1]), names[-1])

@@ -96,6 +96,12 @@ class Sip(Section):
         "Needed when listening on 0.0.0.0 or [::], or behind a static NAT.",
     )
 
+    digest: Annotated[tuple[Literal["MD5", "SHA-256", "SHA-512-256"], ...], Field(min_length=1)] = Field(
+        default=("MD5",),
+        description="Digest algorithms that stations are offered, best first (RFC 8760). Many phones give up when "
+        'they are offered one they do not know; write `["SHA-256", "MD5"]` when yours are known to choose.',
+    )
+
     @property
     def bindings(self) -> tuple[Binding, ...]:
         return tuple(parse_binding(text) for text in self.listen)

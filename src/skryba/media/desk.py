@@ -1,4 +1,4 @@
-"""The desk between control and one engine thread: the rows, a mailbox of orders, a mailbox of events, a few shared words.
+"""The desk between control and one engine thread: rows, a mailbox of orders, one of events, a few shared words.
 
 May not know what orders mean. Each mailbox has one writer and one reader; its words count since the beginning.
 """
@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skryba.media.ring import NO_RING
-from skryba.media.syscalls import EPOLL_WORDS, address_of, compiled, entrance, load_acquire, store_release, usleep, write
+from skryba.media.syscalls import (
+    EPOLL_WORDS,
+    address_of,
+    compiled,
+    entrance,
+    load_acquire,
+    store_release,
+    usleep,
+    write,
+)
 from skryba.media.table import EVENT, ORDER, aligned
 
 ORDERS = 1024  # places in the mailbox; control waits when the thread is that far behind

@@ -9,7 +9,7 @@ After the window only the latched source is heard; a row that has heard nobody y
 from typing import Any
 
 from skryba.media.desk import report
-from skryba.media.syscalls import compiled
+from skryba.media.syscalls import compiled, inlined
 from skryba.media.table import AF_INET, ARMED, IDLE, INET6_OCTETS, INET_OCTETS, LATCHED, Report
 
 SILENT_NS = 200_000_000  # a source that says nothing for so long may have moved
@@ -17,7 +17,7 @@ SILENT_NS = 200_000_000  # a source that says nothing for so long may have moved
 _LATCHED_REPORT = int(Report.LATCHED)
 
 
-@compiled
+@inlined
 def is_inet(word: int) -> bool:
     """Of an address's first word: IPv4?"""
     return word & 0xFFFF == AF_INET
@@ -28,19 +28,19 @@ def may_be_meant(row: Any, first: int, second: int, third: int) -> bool:
     """Is the address at one of the hosts that signalling named?"""
     if is_inet(first):
         second, third = (first >> 32) & 0xFFFFFFFF, 0
-    for index in range(row.host_count):
+    for index in range(row.host_count):  # noqa: SIM110 — any() is not compiled
         if row.hosts[2 * index] == second and row.hosts[2 * index + 1] == third:
             return True
     return False
 
 
-@compiled
+@inlined
 def is_latched(row: Any, first: int, second: int, third: int) -> bool:
     """Is the address the latched source?"""
     return row.latch == LATCHED and first == row.src0 and second == row.src1 and third == row.src2  # type: ignore[no-any-return]
 
 
-@compiled
+@inlined
 def same_host(row: Any, first: int, second: int, third: int) -> bool:
     """Is the address at the host of the latched source?"""
     if is_inet(first):
@@ -90,7 +90,7 @@ def admit(desk: Any, index: int, ssrc: int, now: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def next_port(first: int) -> int:
     """The first word of the address one port above: where RTCP lies unless stated otherwise (RFC 3550 §11)."""
     port = ((first >> 16) & 0xFF) << 8 | (first >> 24) & 0xFF

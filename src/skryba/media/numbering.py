@@ -9,7 +9,7 @@ to the first. A packet older than the first is withheld: its number belongs to t
 from typing import Any
 
 from skryba.media.prompt import FRAME_NS
-from skryba.media.syscalls import compiled
+from skryba.media.syscalls import compiled, inlined
 from skryba.media.table import REWRITTEN
 
 GAP = 3000  # RFC 3550 §A.1 MAX_DROPOUT: more is a restart, not loss
@@ -17,13 +17,13 @@ DISORDER = 100  # MAX_MISORDER
 _TURN = 1 << 16
 
 
-@compiled
+@inlined
 def signed16(number: int) -> int:
     """The distance that a difference of sequence numbers means."""
     return ((number + 0x8000) & 0xFFFF) - 0x8000
 
 
-@compiled
+@inlined
 def unwrap(row: Any, ssrc: int, sequence: int) -> int:
     """The sequence number on an endless scale; a new source, or a leap, opens a new epoch of the row."""
     if row.epoch > 0 and ssrc == row.ssrc:
@@ -43,13 +43,13 @@ def unwrap(row: Any, ssrc: int, sequence: int) -> int:
     return _TURN + sequence
 
 
-@compiled
+@inlined
 def elapsed(row: Any, now: int) -> int:
     """RTP clock ticks since the row's last packet was sent, at least one frame."""
     return int(max(now - row.out_at, FRAME_NS) * row.tick + 0.5)
 
 
-@compiled
+@inlined
 def remember(row: Any, ssrc: int, sequence: int, timestamp: int, now: int) -> None:
     """What went out last, by sequence number."""
     if row.spoken == 0 or ssrc != row.out_ssrc or signed16(sequence - row.out_sequence) > 0:
@@ -66,7 +66,7 @@ def anchor(receiver: Any, index: int, row: Any, ext: int, sequence: int, timesta
     receiver.timestamp_delta = (receiver.out_timestamp + elapsed(receiver, now) - timestamp) & 0xFFFFFFFF
 
 
-@compiled
+@inlined
 def is_anchored(receiver: Any, index: int, row: Any) -> bool:
     """Do the receiver's numbers follow from this source's?"""
     return receiver.anchor_row == index and receiver.anchor_epoch == row.epoch  # type: ignore[no-any-return]

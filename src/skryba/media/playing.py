@@ -9,7 +9,7 @@ from skryba.media.desk import NEXT_LOOK, PLAYS, report
 from skryba.media.numbering import take_the_floor
 from skryba.media.prompt import FRAME_NS, FRAME_OCTETS
 from skryba.media.relay import RTP_HEADER, put_big16, put_big32, send_to_party
-from skryba.media.syscalls import address_of, compiled, memcpy
+from skryba.media.syscalls import address_of, compiled, inlined, memcpy
 from skryba.media.table import Report
 
 LOOK_NS = 1_000_000  # between two looks at who is due
@@ -70,7 +70,7 @@ def play_frame(desk: Any, index: int, now: int) -> None:
     row.due += FRAME_NS
 
 
-@compiled
+@inlined
 def play_what_is_due(desk: Any, now: int) -> int:
     """One frame to each party whose time has come. Returns ns until the next look, -1 if nothing is played."""
     words = desk.words

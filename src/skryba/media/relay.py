@@ -11,7 +11,7 @@ from skryba.media.desk import TAIL_SEEN, report
 from skryba.media.latch import admit
 from skryba.media.numbering import anchor, is_anchored, remember, unwrap
 from skryba.media.ring import RTP, put
-from skryba.media.syscalls import address_of, compiled, sendto
+from skryba.media.syscalls import address_of, compiled, inlined, sendto
 from skryba.media.table import ROW_OCTETS, TRANSPARENT, Report, offset_of
 
 RTP_HEADER = 12
@@ -19,31 +19,31 @@ _KEY_REPORT = int(Report.KEY)
 _TO = offset_of("to0")
 
 
-@compiled
+@inlined
 def big16(octets: Any, at: int) -> int:
     """Two octets in network order."""
     return int(octets[at]) << 8 | int(octets[at + 1])
 
 
-@compiled
+@inlined
 def big32(octets: Any, at: int) -> int:
     """Four octets in network order."""
     return big16(octets, at) << 16 | big16(octets, at + 2)
 
 
-@compiled
+@inlined
 def put_big16(octets: Any, at: int, value: int) -> None:
     octets[at] = value >> 8 & 0xFF
     octets[at + 1] = value & 0xFF
 
 
-@compiled
+@inlined
 def put_big32(octets: Any, at: int, value: int) -> None:
     put_big16(octets, at, value >> 16)
     put_big16(octets, at + 2, value)
 
 
-@compiled
+@inlined
 def payload_start(packet: Any, length: int) -> int:
     """Where the payload begins; -1 if this is no RTP packet (RFC 3550 §A.1)."""
     if length < RTP_HEADER or packet[0] >> 6 != 2:
@@ -58,7 +58,7 @@ def payload_start(packet: Any, length: int) -> int:
     return start if start <= length else -1
 
 
-@compiled
+@inlined
 def send_to_party(desk: Any, index: int, packet: int, length: int) -> bool:
     """`length` octets from address `packet` to the row's party, from the port that the party knows; counted."""
     row = desk.table[index]
@@ -71,7 +71,7 @@ def send_to_party(desk: Any, index: int, packet: int, length: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def forward(desk: Any, index: int, length: int, ext: int, now: int) -> None:
     """To the peer's party, unless it is being played to."""
     row = desk.table[index]
@@ -106,7 +106,7 @@ def forward(desk: Any, index: int, length: int, ext: int, now: int) -> None:
     head[0], head[1] = first, second
 
 
-@compiled
+@inlined
 def count(row: Any, packet: Any, length: int, ext: int, now: int) -> None:
     """Received, lost, late, jitter (RFC 3550 §A.1, §A.8)."""
     row.packets += 1
@@ -151,7 +151,7 @@ def watch_keys(desk: Any, index: int, start: int, length: int) -> None:
         report(desk, _KEY_REPORT, index, 0, row.key, row.key_duration, row.key_timestamp)
 
 
-@compiled
+@inlined
 def relay_rtp(desk: Any, index: int, length: int, now: int) -> None:
     """All that happens to a datagram on a row's RTP port, unless it is RTCP."""
     row = desk.table[index]

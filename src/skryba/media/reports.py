@@ -12,19 +12,19 @@ from skryba.media.latch import admit_rtcp
 from skryba.media.numbering import is_anchored, signed16
 from skryba.media.relay import big32, put_big32
 from skryba.media.ring import RTCP, put
-from skryba.media.syscalls import address_of, compiled, sendto
+from skryba.media.syscalls import address_of, compiled, inlined, sendto
 from skryba.media.table import ROW_OCTETS, TRANSPARENT, offset_of
 
 SENDER_REPORT, RECEIVER_REPORT = 200, 201
-FEEDBACK, PAYLOAD_FEEDBACK, EXTENDED = 205, 206, 207
+FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
 _BLOCK = 24
 _RTCP_TO = offset_of("rtcp_to0")
 
 
-@compiled
+@inlined
 def is_rtcp(packet: Any, length: int) -> bool:
     """RTCP among RTP, by its type (RFC 5761 §4)?"""
-    return length >= 8 and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223  # type: ignore[no-any-return]
+    return length >= 8 and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223
 
 
 @compiled
@@ -50,6 +50,13 @@ def rewrite_block(packet: Any, at: int, row: Any, peer: Any) -> None:
 
 
 @compiled
+def rename_feedback(packet: Any, at: int, row: Any, peer: Any) -> None:
+    """Feedback about our source to this row's party becomes feedback to the peer's own source (RFC 4585 §6.1)."""
+    if row.rewrite != TRANSPARENT and big32(packet, at) == row.out_ssrc:
+        put_big32(packet, at, int(peer.ssrc))
+
+
+@compiled
 def rewrite_reports(desk: Any, index: int, length: int) -> bool:
     """In place, for the peer's party; False if the receiver cannot make sense of these numbers yet."""
     packet = desk.packet
@@ -72,9 +79,8 @@ def rewrite_reports(desk: Any, index: int, length: int) -> bool:
             block = at + 28
         elif kind == RECEIVER_REPORT:
             block = at + 8
-        elif (kind == FEEDBACK or kind == PAYLOAD_FEEDBACK) and end - at >= 12:  # noqa: PLR1714, SIM109
-            if row.rewrite != TRANSPARENT and big32(packet, at + 8) == row.out_ssrc:
-                put_big32(packet, at + 8, int(receiver.ssrc))
+        elif end - at >= 12 and FEEDBACK <= kind <= PAYLOAD_FEEDBACK:
+            rename_feedback(packet, at + 8, row, receiver)
         for _ in range(int(packet[at]) & 0x1F):
             if block + _BLOCK > end:
                 break

@@ -1,12 +1,12 @@
-"""The ring: forked packets on their way from one engine thread to the recorder, in shared memory, one writer, one reader.
+"""The ring: forked packets on their way from an engine thread to the recorder; shared memory, one writer, one reader.
 
 May not know recordings. The writer never waits: what does not fit is counted. Either side may die; the other goes on.
 
 The file is a page of header and `size` octets of data. Numbers are little-endian; head and tail count octets since the
 beginning and have a cache line of their own. A record is
-`total u32 | slot u32 | channel u8 | kind u8 | length u16 | reserved u32 | arrival u64 ns` and the packet. Its total is a
-multiple of 8 and leads to the next record; no record crosses the end of the data: a filler goes before, and where not
-even a filler fits, the last record's total swallows the rest.
+`total u32 | slot u32 | channel u8 | kind u8 | length u16 | reserved u32 | arrival u64 ns` and the packet. Its total, a
+multiple of 8, leads to the next record; no record crosses the end of the data: a filler goes before, and where not even
+a filler fits, the last record's total swallows the rest.
 """
 
 import mmap
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skryba.errors import ResourceError
-from skryba.media.syscalls import address_of, compiled, entrance, load_acquire, memcpy, store_release
+from skryba.media.syscalls import address_of, entrance, inlined, load_acquire, memcpy, store_release
 
 MAGIC = 0x474E_4952_5952_4B53  # "SKRYRING"
 VERSION = 1
@@ -49,7 +49,7 @@ Octets = NDArray[np.uint8]
 NO_RING: Words = np.zeros(0, np.int64)
 
 
-@compiled
+@inlined
 def put(ring: Any, seen: Any, slot: int, channel: int, kind: int, arrival: int, packet: int, length: int) -> bool:
     """Copy `length` octets from address `packet` into a new record; False, and counted, if there is no room.
 
@@ -112,7 +112,7 @@ def _run_length(ring: Words, start: int, available: int, limit: int) -> int:
         if at > place and at + total - place > limit:
             break
         at += total
-    return at - place
+    return at - place  # type: ignore[no-any-return]
 
 
 def _map(descriptor: int, octets: int) -> Words:

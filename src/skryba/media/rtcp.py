@@ -18,7 +18,7 @@ _BLOCK = struct.Struct("!IIIIII")
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """What the reporter has heard of `ssrc` (§6.4.1). `fraction_lost` in 1/256, `delay` since the last SR in 1/65536 s."""
+    """What the reporter heard of `ssrc` (§6.4.1). `fraction_lost` in 1/256, `delay` since the last SR in 1/65536 s."""
 
     ssrc: int
     fraction_lost: int
@@ -101,9 +101,11 @@ def parse(data: bytes) -> list[RtcpPacket]:
 def _parse_one(kind: int, count: int, body: bytes) -> RtcpPacket:
     match kind:
         case 200:
-            return SenderReport(*_SENDER.unpack_from(body), _blocks(body, _SENDER.size, count))
+            ssrc, ntp, timestamp, packets, octets = _SENDER.unpack_from(body)
+            return SenderReport(ssrc, ntp, timestamp, packets, octets, _blocks(body, _SENDER.size, count))
         case 201:
-            return ReceiverReport(*struct.unpack_from("!I", body), _blocks(body, 4, count))
+            (ssrc,) = struct.unpack_from("!I", body)
+            return ReceiverReport(ssrc, _blocks(body, 4, count))
         case 202:
             return _parse_description(body, count)
         case 203:

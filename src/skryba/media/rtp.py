@@ -15,7 +15,7 @@ _EXTENSION = struct.Struct("!HH")
 
 @dataclass(frozen=True, slots=True)
 class RtpPacket:
-    """`extension` is the profile's number and the words (a multiple of 4 octets), `padding` counts octets at the end."""
+    """`extension` is the profile's number and its words (4 octets each), `padding` counts octets at the end."""
 
     payload_type: int
     marker: bool

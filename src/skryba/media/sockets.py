@@ -23,8 +23,8 @@ def bind_pair(pool: PortPool, host: str) -> tuple[int, int, int]:
         port = pool.lend(clock.now())
         pair: list[socket.socket] = []
         try:
-            for number in (port, port + 1):
-                pair.append(_bound(host, number))
+            pair.append(_bound(host, port))
+            pair.append(_bound(host, port + 1))
         except OSError as error:
             for each in pair:
                 each.close()

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import njit, types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,12 +36,18 @@ read: Any = types.ExternalFunction("read", types.intp(types.intc, types.intp, ty
 write: Any = types.ExternalFunction("write", types.intp(types.intc, types.intp, types.uintp))
 memcpy: Any = types.ExternalFunction("memcpy", types.intp(types.intp, types.intp, types.uintp))
 usleep: Any = types.ExternalFunction("usleep", types.intc(types.uint32))
+_int_pointer: Any = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
 _clock_gettime: Any = types.ExternalFunction("clock_gettime", types.intc(types.intc, types.intp))
-_errno_location: Any = types.ExternalFunction("__errno_location", types.CPointer(types.int32)())
+_errno_location: Any = types.ExternalFunction("__errno_location", _int_pointer())
 
 
 def compiled(function: _F) -> _F:
-    """A part of the loop: compiled into whatever compiled code calls it. Integers divide as in C."""
+    """A part of the loop, called by compiled code. Integers divide as in C."""
+    return cast("_F", njit(nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: _F) -> _F:
+    """The same where every packet passes: it becomes part of its caller, and costs its time to compile each time."""
     return cast("_F", njit(nogil=True, forceinline=True, error_model="numpy")(function))
 
 
@@ -50,8 +57,7 @@ def entrance(function: _F) -> _F:
 
 
 @intrinsic
-def load_acquire(typing: Any, address: Any) -> Any:
-    """The int64 at `address`; nothing that follows is read earlier."""
+def _load(typing: Any, address: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -61,8 +67,7 @@ def load_acquire(typing: Any, address: Any) -> Any:
 
 
 @intrinsic
-def store_release(typing: Any, address: Any, value: Any) -> Any:
-    """Put an int64 at `address`; everything written before is seen before it."""
+def _store(typing: Any, address: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
@@ -72,20 +77,26 @@ def store_release(typing: Any, address: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
-@compiled
+# The int64 at an address; nothing that follows is read earlier.
+load_acquire = cast("Callable[[int], int]", _load)
+# Put an int64 at an address; everything written before is seen before it.
+store_release = cast("Callable[[int, int], None]", _store)
+
+
+@inlined
 def address_of(array: Any) -> int:
     """Where an array's first element lies, as a signed number: numba makes floats of mixed signs."""
     return types.int64(array.ctypes.data)  # type: ignore[no-any-return]
 
 
-@compiled
+@inlined
 def clock_ns(scratch: Any) -> int:
     """CLOCK_MONOTONIC in nanoseconds; `scratch` is an int64 array of two."""
     _clock_gettime(CLOCK_MONOTONIC, address_of(scratch))
     return scratch[0] * 1_000_000_000 + scratch[1]  # type: ignore[no-any-return]
 
 
-@compiled
+@inlined
 def errno() -> int:
     """The error of this thread's last call."""
-    return types.int64(carray(_errno_location(), 1)[0])  # type: ignore[no-any-return]
+    return int(carray(_errno_location(), 1)[0])

@@ -1,6 +1,6 @@
-"""The table: one row a media port, plain data, no behaviour; the orders that change rows and the events that rows report.
+"""The table: one row a media port, plain data, no behaviour; the orders that change rows, the events that rows report.
 
-May not know sockets, threads or who plays which part: layouts, and addresses as the machine words that the loop compares.
+May not know sockets, threads or who plays which part: layouts, and addresses as the words that the loop compares.
 """
 
 import ipaddress

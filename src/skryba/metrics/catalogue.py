@@ -94,7 +94,7 @@ CALL_ATTEMPTS = _counter("call_attempts", "Calls begun.", "direction", "trunk")
 CALLS_ANSWERED = _counter("calls_answered", "Calls that the callee answered.", "direction", "trunk")
 CALLS_ENDED = _counter(
     "calls_ended",
-    "Calls that are over, by how they ended and the final SIP status (empty: none).",
+    "Calls that are over, by how they ended and the final SIP status of the INVITE (empty: none).",
     "direction",
     "trunk",
     "result",

@@ -160,7 +160,10 @@ class MetricsObserver:
 
     def _ended(self, call: CallSnapshot, termination: Termination) -> None:
         self._recorded.discard(call.id)
-        code = "" if termination.status is None else str(termination.status)
+        status = termination.status
+        if status is None and call.timings.answered is not None:
+            status = 200  # the final answer to its INVITE
+        code = "" if status is None else str(status)
         self.counters[catalogue.CALLS_ENDED][(*_route(call), termination.result, code)] += 1
         if call.timings.bridged is not None and call.timings.ended is not None:
             duration = call.timings.ended - call.timings.bridged

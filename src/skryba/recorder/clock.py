@@ -25,7 +25,8 @@ SUSPICION = 40_000_000  # a step in arrival − RTP time beyond which the neighb
 STEP = 60_000_000  # a lasting step of the envelope that ends the epoch
 LOOK_AHEAD = 2 * SECOND
 LOOK_BACK = 250  # packets
-EVIDENCE = 5  # packets that must agree before a step is believed
+EVIDENCE = 50  # packets that must agree before a step is believed
+CLEAR_EVIDENCE = 5  # the same for packets that come too early, or a second later than jitter ever made them
 STALE = 5 * SECOND  # a packet that late is dropped: nobody heard it
 DROPOUT, MISORDER = 3000, 1000  # sequence steps beyond which the source has started anew (RFC 3550 §A.1)
 SOURCES = 32  # remembered at a time; a thirty-third replaces the oldest
@@ -101,20 +102,22 @@ compiled = njit(cache=True, nogil=True)
 _short = cast("Callable[[int, int], int]", compiled(_wrapped))
 
 
-def _envelope_before(here: int, number: int, epoch: Numbers, deviation: Numbers, usable: Flags) -> int:
-    """Least deviation among the last packets of this epoch before packet `here`."""
+def _envelope_before(here: int, number: int, epoch: Numbers, deviation: Numbers, usable: Flags) -> tuple[int, int]:
+    """Least and largest deviation among the last packets of this epoch before packet `here`."""
     least: int = deviation[here]
+    most = least
     seen = 0
     for other in range(here - 1, max(-1, here - 4 * LOOK_BACK), -1):
         if epoch[other] == number and usable[other]:
             least = deviation[other] if seen == 0 else min(least, deviation[other])
+            most = deviation[other] if seen == 0 else max(most, deviation[other])
             seen += 1
             if seen == LOOK_BACK:
                 break
-    return least
+    return least, most
 
 
-_before = cast("Callable[[int, int, Numbers, Numbers, Flags], int]", compiled(_envelope_before))
+_before = cast("Callable[[int, int, Numbers, Numbers, Flags], tuple[int, int]]", compiled(_envelope_before))
 
 
 def _envelope_after(
@@ -188,9 +191,10 @@ def _trace_packets(  # noqa: C901 one pass over one state, kept together for the
             else:
                 deviation[here] = arrival[here] - ticks[here] * SECOND // clock[here]
                 if abs(deviation[here] - source[row, 6]) > SUSPICION:
-                    past = _before(here, epoch[here], epoch, deviation, usable)
+                    past, worst = _before(here, epoch[here], epoch, deviation, usable)
                     future, seen = _after(here, ticks[here], arrival, timestamp, ssrc, clock, sound)
-                    fresh = abs(future - past) > STEP and (seen >= EVIDENCE or future - past < -SECOND)
+                    enough = EVIDENCE if past - STEP <= future <= worst + SECOND else CLEAR_EVIDENCE
+                    fresh = abs(future - past) > STEP and (seen >= enough or future - past < -SECOND)
                     if not fresh and deviation[here] - past > STALE:
                         fate[here] = STRAY
                         continue

@@ -116,11 +116,11 @@ def read_spool(data: Buffer) -> Spool:
 def _read_block(view: memoryview, at: int, sequence: int) -> Block | None:
     if at + HEADER.size > len(view):
         return None
-    magic, kind, _flags, length, crc, number = HEADER.unpack_from(view, at)
+    magic, kind, flags, length, crc, number = HEADER.unpack_from(view, at)
     start = at + HEADER.size
     if magic != MAGIC or length > LIMIT or start + length > len(view) or number != sequence & 0xFFFFFFFF:
         return None
-    if kind not in _KINDS or crc != _checksum(kind, length, number, view[start : start + length]):
+    if flags or kind not in _KINDS or crc != _checksum(kind, length, number, view[start : start + length]):
         return None
     return Block(Kind(kind), start, length)
 

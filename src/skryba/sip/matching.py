@@ -21,7 +21,7 @@ def server_key(request: Request) -> ServerKey:
     branch = via.branch or ""
     if not branch.lower().startswith(_COOKIE):
         # An RFC 2543 client: all of this stays the same in a retransmission, in CANCEL and in the ACK of a refusal
-        parts = (request.uri, request.call_id, request.from_.tag, request.cseq.number, request.headers.get("Via"))
+        parts = (request.uri, request.call_id, request.from_.tag, request.cseq.number, via.transport, branch)
         branch = "2543 " + " ".join(map(str, parts))
     return ServerKey(branch, f"{host}:{port}", method)
 

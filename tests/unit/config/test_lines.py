@@ -42,6 +42,8 @@ password = "a\\"b#["
         (("sip", "listen", 1), 5),
         (("sip", "domain"), 9),
         (("sip", "inner", "key"), 13),
+        (("sip", "inner"), 13),
+        (("station",), 15),
         (("station", 0), 15),
         (("station", 0, "id"), 16),
         (("station", 0, "extra", "note"), 19),

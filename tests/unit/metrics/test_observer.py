@@ -23,7 +23,7 @@ from skryba.terms import Direction, Result, Side, SocketAddress, Termination
 from tests.support.calls import call, decision
 
 SOURCE = SocketAddress("192.0.2.9", 5060)
-DONE = Termination(Result.COMPLETED, "BYE", Side.CALLER, 200)
+DONE = Termination(Result.COMPLETED, "BYE", Side.CALLER)
 
 
 def counted(observer: MetricsObserver, metric: Metric) -> dict[tuple[str, ...], int]:

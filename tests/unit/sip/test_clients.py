@@ -117,7 +117,7 @@ class TestInvite:
         play.receive(answer(sent, 200, "one"), flow)
         play.run(0.5)
         play.receive(answer(sent, 200, "one"), flow)
-        play.receive(answer(sent, 200, "another fork".replace(" ", "-")), flow)
+        play.receive(answer(sent, 200, "another-fork"), flow)
         assert statuses(play) == [200, 200, 200]
         play.receive(answer(sent, 180), flow)
         play.receive(answer(sent, 486), flow)

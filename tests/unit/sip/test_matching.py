@@ -39,6 +39,9 @@ def test_without_the_cookie_the_rules_of_rfc_2543_hold(branch: str | None) -> No
     assert server_key(received(branch=branch, cseq=2)) != key
     assert server_key(received(branch=branch, call_id="other")) != key
     assert server_key(received(branch=branch, sent_by="198.51.100.8")) != key
+    completed = received(branch=branch, rport=True)
+    complete_via(completed, SocketAddress("203.0.113.8", 9999))
+    assert server_key(completed) == key, "the same after the address translator's memory was short"
     other_uri = received(branch=branch)
     other_uri.uri = "sip:ewa@example.net"
     assert server_key(other_uri) != key
