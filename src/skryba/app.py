@@ -24,8 +24,11 @@ from skryba.supervisor import CONFIG_FAULT, Supervisor, die_with_parent
 log = structlog.get_logger("app")
 
 
-def run(config_path: Path, role: str = "all") -> int:
-    """Run until SIGTERM; returns the exit code: 0 ended as asked, 1 could not run, 2 the configuration is at fault."""
+def run(config_path: Path, role: str = "all", *, greet: bool = False) -> int:
+    """Run until SIGTERM; `greet`: with a self-test call and a few words for people.
+
+    Returns the exit code: 0 ended as asked, 1 could not run, 2 the configuration is at fault.
+    """
     try:
         config = load(config_path, os.environ)
     except ConfigError as error:
@@ -35,7 +38,7 @@ def run(config_path: Path, role: str = "all") -> int:
     if role != "all":
         die_with_parent()
     roles: dict[str, Callable[[Config, Path], Coroutine[Any, Any, int]]] = {
-        "all": _supervise,
+        "all": _supervise_and_greet if greet else _supervise,
         "signalling": _signalling,
         "recorder": _recorder,
     }
@@ -50,6 +53,16 @@ def run(config_path: Path, role: str = "all") -> int:
 
 async def _supervise(config: Config, config_path: Path) -> int:
     return await Supervisor(config_path, drain_timeout=config.operations.drain_timeout).run()
+
+
+async def _supervise_and_greet(config: Config, config_path: Path) -> int:
+    from skryba.greeting import greet
+
+    async with asyncio.TaskGroup() as group:
+        greeting = group.create_task(greet(config, config_path))
+        code = await _supervise(config, config_path)
+        greeting.cancel()
+    return code
 
 
 async def _signalling(config: Config, _: Path) -> int:

@@ -58,7 +58,8 @@ def run(
 ) -> None:
     """Start Skryba and stay until SIGTERM; running calls are given operations.drain_timeout to end.
 
-    Without any configuration, a first one is made in ./var and the stations' passwords are printed, once.
+    Without any configuration, a first one is made in ./var and the stations' passwords are printed, once. What runs
+    from ./var places one self-test call through itself when it is up.
     """
     from skryba import app as house
 
@@ -66,7 +67,8 @@ def run(
         path = _config(config)
         if path is None:
             path = _generate(OWN_FOLDER)
-    raise typer.Exit(house.run(path, role.value))
+    at_home = role is Role.ALL and path.parent == OWN_FOLDER
+    raise typer.Exit(house.run(path, role.value, greet=at_home))
 
 
 @app.command("check-config", short_help="Name every fault of the configuration.")
@@ -230,7 +232,7 @@ def _faults() -> Iterator[None]:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(value, ensure_ascii=False))  # one line: the last one is what machines read
 
 
 def main() -> None:

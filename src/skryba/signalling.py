@@ -26,6 +26,7 @@ from skryba.errors import ConfigError, ResourceError
 from skryba.housecall import NAME, NUMBER, HouseLine, with_house_line
 from skryba.log import log_notice
 from skryba.media.engine import MediaEngine
+from skryba.media.stats import StreamStats
 from skryba.metrics.collector import Collector
 from skryba.metrics.endpoint import Endpoint
 from skryba.metrics.heartbeat import Heartbeat
@@ -34,9 +35,9 @@ from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.places import recorder_socket, ring_paths
 from skryba.policy.engine import Engine
 from skryba.policy.model import CallFacts, Decision
-from skryba.policy.rules import parse_rules
 from skryba.prompts import PromptLibrary
 from skryba.recorder.link import RecorderLink
+from skryba.rulebook import read_rules
 from skryba.sip.digest import Authenticator
 from skryba.sip.stack import Stack
 from skryba.sip.transport import Transport
@@ -53,23 +54,25 @@ class Policy:
     """The rules in force. A bad file changes nothing; at the start it means that nothing is recorded."""
 
     def __init__(self, config: Config) -> None:
-        self._path = config.policy.rules_file
-        self._country = config.policy.country
+        self._config = config
         self._emergency = frozenset(config.policy.emergency)
         self._engine = Engine(None, emergency=self._emergency)
         self.loaded = self.reload()
 
     def reload(self) -> bool:
+        """Read the rules anew; False, and a line in the log, when they cannot be used."""
+        file = str(self._config.policy.rules_file)
         try:
-            book = parse_rules(self._path.read_text(encoding="utf-8"), source=str(self._path), country=self._country)
-        except (OSError, UnicodeDecodeError, ConfigError) as error:
-            log.error("rules not loaded, those in force stay", file=str(self._path), error=str(error))
+            book = read_rules(self._config)
+        except ConfigError as error:
+            log.error("rules not loaded, those in force stay", file=file, error=str(error))
             return False
         self._engine = Engine(book, emergency=self._emergency)
-        log.info("rules loaded", file=str(self._path), version=book.version)
+        log.info("rules loaded", file=file, version=book.version)
         return True
 
     def decide(self, facts: CallFacts) -> Decision:
+        """By the rules in force now; a running call keeps what it was told."""
         return self._engine.decide(facts)
 
 
@@ -210,6 +213,7 @@ class Signalling:
             silence_limit=config.media.silence_limit,
             latch_window=config.media.latch_window,
             advertise=config.media.advertise or None,
+            on_stream_ended=self._stream_ended,
         )
         self._door = ControlDoor(config.operations.control, {"status": self._status, "drain": self._stop})
         await self._door.open()
@@ -251,6 +255,9 @@ class Signalling:
     def _recorder_message(self, message: Mapping[str, Any]) -> None:
         self._entries.recorder_message(message)
         self._counts.recorder_message(message)
+
+    def _stream_ended(self, stats: StreamStats) -> None:
+        self._counts.stream_ended(received=stats.packets, lost=stats.lost, jitter=stats.jitter_ms / 1000)
 
     def _stop(self) -> Mapping[str, Any]:
         self._stopping.set()

@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/skryba"
 FILES = sorted(SOURCE.rglob("*.py"))
 LONGEST = 400
+ELSEWHERE = {  # words without behaviour, and what only whole processes or their own neighbour can test
+    "app.py", "clock.py", "errors.py", "signalling.py", "sip/tcp.py", "sip/udp.py", "supervisor.py", "terms.py",
+}  # fmt: skip
 
 
 def named(path: Path) -> str:
@@ -40,7 +43,9 @@ def test_each_source_file_has_a_test_file() -> None:
         relative = path.relative_to(SOURCE)
         return ROOT / "tests/unit" / relative.parent / f"test_{relative.stem.strip('_')}.py"
 
-    assert [named(path) for path in FILES if path.name != "__init__.py" and not test_of(path).exists()] == []
+    wanted = [path for path in FILES if path.name != "__init__.py" and named(path) not in ELSEWHERE]
+    assert [named(path) for path in wanted if not test_of(path).exists()] == []
+    assert {named(path) for path in FILES} >= ELSEWHERE
 
 
 def test_no_two_names_mean_nothing() -> None:

@@ -32,6 +32,7 @@ def connection(address: str) -> str:
 
 # Few numbers, so that formats, rtpmap and fmtp lines meet; streams that are open more often than not.
 payload_types = st.sampled_from([0, 8, 96, 96, 101, 130])
+nowhere = st.sampled_from(["0.0.0.0", "::"])
 plain = st.just("RTP/AVP")
 protocols = st.sampled_from(["rtp/avp", "RTP/AVPF", "RTP/SAVP", "UDP/TLS/RTP/SAVPF", "udptl"])
 
@@ -61,9 +62,6 @@ def hostile_lines(address: str, number: int) -> list[str]:
         f"a=rtpmap:{number} telephone-event/8000",
         f"a=fmtp:{number} relay={address}",
         f"a=fmtp:{number} 0-15",
-        "a=sendonly",
-        "a=recvonly",
-        "a=inactive",
         f"a={address}",
         f"b=X-{address}:64",
         "b=AS:64",
@@ -87,7 +85,8 @@ def streams(draw: st.DrawFn) -> list[str]:
     names = st.one_of(payload_types.map(str), payload_types.map(str), st.just("t38"), addresses.filter(_is_v4))
     formats = draw(st.lists(names, min_size=1, max_size=5))
     port = draw(st.sampled_from(["4000", "4000", "4002/2", "65535", "0"]))
-    own = [connection(draw(addresses))] if draw(st.booleans()) else []
+    own = [connection(draw(st.one_of(addresses, nowhere)))] if draw(st.booleans()) else []
+    own += draw(st.sampled_from([[], ["a=sendonly"], ["a=recvonly"], ["a=inactive"]]))
     return [f"m={kind} {port} {protocol} {' '.join(formats)}", *own, *draw(attributes())]
 
 

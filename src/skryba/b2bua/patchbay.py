@@ -26,6 +26,7 @@ from skryba.b2bua.commands import (
 from skryba.errors import ResourceError
 from skryba.media.engine import DtmfSeen, Latched, MediaEngine, MediaEvent, Port, PromptFinished
 from skryba.media.prompt import PromptAudio
+from skryba.media.stats import StreamStats
 from skryba.recorder.link import RecorderLink
 from skryba.terms import Channel, Side, SocketAddress, Termination
 
@@ -80,7 +81,7 @@ class Patchbay:
     """`carry_out` one command after another; `engine_event` for what the engine reports.
 
     `recorder` is None where nothing is recorded: the calls go on. `later` runs a callback after so many seconds.
-    `advertise` is the host that peers are told instead of the bound one.
+    `advertise` is the host that peers are told instead of the bound one; `on_stream_ended` hears a port's last counts.
     """
 
     def __init__(
@@ -95,9 +96,11 @@ class Patchbay:
         at: Callable[[], datetime],
         latch_window: float = 5.0,
         advertise: str | None = None,
+        on_stream_ended: Callable[[StreamStats], None] = lambda stats: None,
     ) -> None:
         self._latch_window = latch_window
         self._advertise = advertise
+        self._on_stream_ended = on_stream_ended
         self._engine = engine
         self._recorder = recorder
         self._prompts = prompts
@@ -270,6 +273,7 @@ class Patchbay:
     def _release(self, patch: _Patch) -> None:
         for port in patch.ports.values():
             self._by_row.pop(port.row, None)
+            self._on_stream_ended(self._engine.stats(port.row))
             self._engine.close(port.row)
 
     # --- the engine's events -------------------------------------------------------------------------------------

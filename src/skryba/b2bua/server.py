@@ -12,6 +12,7 @@ from skryba.b2bua.commands import PromptEvidence, Transmit
 from skryba.b2bua.notices import Notice
 from skryba.b2bua.patchbay import Patchbay, Prompt
 from skryba.media.engine import MediaEngine
+from skryba.media.stats import StreamStats
 from skryba.recorder.link import RecorderLink
 from skryba.sip.events import Flow
 from skryba.sip.transport import Transport
@@ -40,6 +41,7 @@ class Server:
         silence_limit: float,
         latch_window: float = 5.0,
         advertise: str | None = None,
+        on_stream_ended: Callable[[StreamStats], None] = lambda stats: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._agent = agent
@@ -60,6 +62,7 @@ class Server:
             at=clock.at,
             latch_window=latch_window,
             advertise=advertise,
+            on_stream_ended=on_stream_ended,
         )
 
     def start(self) -> None:

@@ -44,6 +44,11 @@ def demux(chunk: Octets, owners: Owners, count: int) -> Sorted:
 _integer = cast("Callable[[Any], int]", np.int64)  # signed: a mixture with unsigned would turn to floating point
 
 
+def warm() -> None:
+    """Compile, or load from the cache, what sorting needs."""
+    demux(np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int32), 0)
+
+
 def _count_records(words: Words, owners: Owners, count: int) -> tuple[Numbers, Numbers, int]:
     ends = np.zeros(count + 1, dtype=np.int64)
     packets = np.zeros(count, dtype=np.int64)

@@ -211,10 +211,12 @@ class Intake:
         for orphan in orphans:
             meta = self._read(orphan).meta or {}
             paths = tuple(meta.get("rings") or ())
-            if not self._rings and paths and self.attach(paths, int(meta.get("epoch_ns", 0))):
-                self.detach()
-            same = self._rings and paths == self._paths and meta.get("ring_epochs") == self._ring_epochs()
-            if same and int(meta["slot"]) not in self.roster.by_slot:
+            if not self._rings and paths:
+                self.attach(paths, int(meta.get("epoch_ns", 0)))
+            if meta.get("ring_epochs") != self._ring_epochs():
+                if not len(self.roster):
+                    self.detach()  # another engine's by now: not one packet of it may be taken
+            elif paths == self._paths and int(meta["slot"]) not in self.roster.by_slot:
                 self.start(meta, now_ns)
         through = self.lose(frozenset(), None, RESTARTED)
         self.detach()

@@ -6,6 +6,7 @@ removed.
 """
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from skryba.recorder.manifest import (
 )
 from skryba.recorder.packets import LEFT, RIGHT, index_packets
 from skryba.recorder.pipeline import Stereo, file_rate
-from skryba.recorder.spool import Kind, Spool, read_spool
+from skryba.recorder.spool import BlockWriter, Kind, Spool, read_spool
 from skryba.recorder.storage import PartFile, Published, Storage
 from skryba.recorder.timeline import MILLISECOND, ChannelTimeline, build_channel
 from skryba.recorder.wav import FRAME, LONGEST, WavWriter
@@ -71,6 +72,17 @@ def seal(storage: Storage, recording: str, *, keep_spool: bool = False, lost: st
     if not keep_spool:
         storage.spool_path(recording).unlink(missing_ok=True)
     return outcome
+
+
+def warm() -> None:
+    """Compile, or load from the cache, all that sealing needs, so that the first recording does not wait for it."""
+    record = struct.pack("<IIBBHIQ12s4x", 40, 0, LEFT, 0, 12, 0, 1, b"\x80" + bytes(11))
+    blocks = BlockWriter()
+    start = blocks.words(Kind.META, {"from_ns": 0})
+    data = start + b"".join(bytes(part) for part in blocks.packets(record))
+    _, channels, _ = _place_packets(np.frombuffer(data, dtype=np.uint8), read_spool(data))
+    for _block in Stereo(np.frombuffer(data, dtype=np.uint8), channels, file_rate(channels)).blocks(1):
+        pass
 
 
 def _seal_spool(storage: Storage, recording: str, octets: NDArray[np.uint8], spool: Spool, lost: str) -> Sealed:

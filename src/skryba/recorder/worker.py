@@ -21,6 +21,7 @@ import uvloop
 
 from skryba import clock
 from skryba.media.ring import RingReader
+from skryba.recorder import demux, seal
 from skryba.recorder.intake import Intake
 from skryba.recorder.manifest import wall_clock
 from skryba.recorder.recording import Recording
@@ -74,6 +75,8 @@ class Recorder:
     async def run(self) -> None:
         """Serve until `stop`; then finish what was told to end and leave open spools for the next recorder."""
         loop = asyncio.get_running_loop()
+        demux.warm()
+        seal.warm()
         self._sealer = Sealer(
             self._storage,
             keep_spool=self._config.keep_spool,
