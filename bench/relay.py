@@ -68,16 +68,16 @@ def measure(calls: int, seconds: float, *, fork: bool) -> dict[str, Any]:
         ring = Path("/dev/shm", f"skryba-bench-{os.getpid()}.ring") if fork else None
         streams = generator.conversations(calls)
         python = [sys.executable, "-m", "bench.engine_process", str(calls), *([str(ring)] if ring else [])]
-        floor = stack.enter_context(_started([str(programs / "floor"), str(calls)], streams))
-        engine = stack.enter_context(_started(python, streams))
-        _expect(engine.process.stdout, "ready")
+        floor = stack.enter_context(started([str(programs / "floor"), str(calls)], streams))
+        engine = stack.enter_context(started(python, streams))
+        expect(engine.process.stdout, "ready")
         if ring is not None:
             stack.enter_context(_emptied(ring))
         for turn in range(ROUNDS):
             for relay in (floor, engine) if turn % 2 == 0 else (engine, floor):
-                _traffic(relay, streams, seconds / ROUNDS, programs)
-        totals = _end(engine.process)
-        _end(floor.process)
+                traffic(relay, streams, seconds / ROUNDS, programs)
+        totals = end(engine.process)
+        end(floor.process)
     return {
         "calls": calls,
         "seconds": seconds,
@@ -95,7 +95,8 @@ def measure(calls: int, seconds: float, *, fork: bool) -> dict[str, Any]:
     }
 
 
-def _traffic(relay: Relay, streams: Sequence[Stream], seconds: float, programs: Path) -> None:
+def traffic(relay: Relay, streams: Sequence[Stream], seconds: float, programs: Path) -> dict[str, Any]:
+    """So many seconds through this relay; returns what the generator saw."""
     for stream, port in zip(streams, relay.ports, strict=True):
         stream.to = ("127.0.0.1", port)
     generator.drain(streams)
@@ -106,10 +107,11 @@ def _traffic(relay: Relay, streams: Sequence[Stream], seconds: float, programs: 
     relay.lost += seen["sent"] - seen["received"]
     relay.corrupt += seen["corrupt"] + seen["strange"] + seen["repeated"]
     relay.delays.append(seen["delays"])
+    return seen
 
 
 @contextlib.contextmanager
-def _started(command: list[str], streams: Sequence[Stream]) -> Iterator[Relay]:
+def started(command: list[str], streams: Sequence[Stream]) -> Iterator[Relay]:
     """Told where the parties are; it tells its ports."""
     process = subprocess.Popen(
         command,
@@ -129,13 +131,13 @@ def _started(command: list[str], streams: Sequence[Stream]) -> Iterator[Relay]:
         process.wait()
 
 
-def _expect(output: IO[str] | None, word: str) -> None:
+def expect(output: IO[str] | None, word: str) -> None:
     said = output.readline().strip() if output is not None else ""
     if said != word:
         raise RuntimeError(f"expected {word!r}, the relay said {said!r}")
 
 
-def _end(process: subprocess.Popen[str]) -> str:
+def end(process: subprocess.Popen[str]) -> str:
     """Its last words."""
     return process.communicate()[0]
 

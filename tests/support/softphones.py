@@ -14,7 +14,8 @@ def softphone(proxy: Proxy, user: str = "101", frequency: float = STATION_TONE, 
     """baresip with that station's account, saying one steady tone."""
     folder = proxy.folder / f"phone-{user}"
     folder.mkdir(parents=True, exist_ok=True)
-    speech = write_wav(folder / "speech.wav", tone(frequency, 60.0))
+    rate = 16000 if options.get("codecs", "").startswith("G722") else 8000  # baresip does not resample what it says
+    speech = write_wav(folder / "speech.wav", tone(frequency, 60.0, rate=rate), rate)
     return Baresip(folder, user, STATION_PASSWORDS[user], proxy.address, speech, **options)  # type: ignore[arg-type]
 
 

@@ -23,8 +23,8 @@ SILENT = RECORD_ALL_SILENTLY.format(moment="answer")
 
 
 async def talk(proxy: Proxy, caller: Baresip, callee: Baresip, seconds: float) -> None:
-    await caller.wait("REGISTER_OK")
-    await callee.wait("REGISTER_OK")
+    await caller.registered()
+    await callee.registered()
     await caller.dial(f"sip:{callee.user}@{proxy.address}")
     await callee.wait("CALL_ESTABLISHED")
     await asyncio.sleep(seconds)
@@ -101,6 +101,7 @@ async def test_digits_reach_the_other_side_and_are_masked_in_the_manifest(tmp_pa
             await talk(proxy, caller, callee, 1.0)
             await caller.digits("159#")
             digits = [(await callee.wait("CALL_DTMF_START"))["param"] for _ in range(4)]
+            await asyncio.sleep(0.5)  # the last key is still held down
             await caller.hang_up()
             await callee.wait("CALL_CLOSED")
         (manifest,) = await proxy.sealed()

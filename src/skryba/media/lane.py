@@ -107,6 +107,8 @@ class Lane:
             self.start("media-end")
         self.give(Operation.QUIT, 0)
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE_US / 1e6)
+        if self.running:
+            raise ResourceError("the media thread does not end")
         self._epoll.close()
         os.close(self._doorbell)

@@ -17,7 +17,7 @@ from skryba import clock
 from skryba.terms import Channel
 
 LINE = 1 << 20  # octets of one message
-UNREAD = 8 << 20  # octets the recorder may leave unread before it counts as gone
+UNREAD = 64 << 20  # octets the recorder may leave unread before it counts as gone
 REMEMBERED = 10_000  # recordings whose seal was not reported; beyond, the oldest that ended is forgotten
 STORY = 512  # format changes and marks repeated per recording after a reconnection
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds between attempts to connect

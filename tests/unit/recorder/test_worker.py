@@ -13,7 +13,7 @@ import pytest
 
 from skryba import clock
 from skryba.codecs.tones import sine
-from skryba.recorder import worker
+from skryba.media.ring import RingReader
 from skryba.recorder.storage import Storage
 from skryba.recorder.worker import Recorder, RecorderConfig
 from tests.support.evidence import ID, MS, START, Arrival, Speaker, merge, meta, record, spool, stop
@@ -22,6 +22,16 @@ from tests.support.rings import Shelf
 OTHER = ID[:-1] + "2"
 DEAD = 4_000_000  # beyond the largest process id
 TONE = sine(500, 0.4, sample_rate=8000)
+
+NONSENSE = [
+    b"not json",
+    b"[]",
+    b"{}",
+    b'{"op":"dance"}',
+    b'{"op":"start","slot":1}',
+    b'{"op":"start","slot":1,"id":"../x","from_ns":1}',
+    b'{"op":"mark"}',
+]
 
 
 class Signalling:
@@ -114,7 +124,7 @@ async def until(condition: Callable[[], Any]) -> None:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk(tmp_path)
-    monkeypatch.setattr(worker.RingReader, "open", made.shelf.open)
+    monkeypatch.setattr(RingReader, "open", made.shelf.open)
     return made
 
 
@@ -156,10 +166,7 @@ async def test_how_things_stand_is_told(desk: Desk) -> None:
     assert stats["beat_lag_ms"] >= 0
 
 
-@pytest.mark.parametrize(
-    "line",
-    [b"not json", b"[]", b"{}", b'{"op":"dance"}', b'{"op":"start","slot":1}', b'{"op":"start","slot":1,"id":"../x","from_ns":1}', b'{"op":"mark"}'],
-)  # fmt: skip
+@pytest.mark.parametrize("line", NONSENSE)
 async def test_what_cannot_be_obeyed_is_refused_and_changes_nothing(desk: Desk, line: bytes) -> None:
     async with desk.running(), desk.signalling() as hand:
         hand.hello(desk.shelf)
