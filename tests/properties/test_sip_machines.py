@@ -221,10 +221,10 @@ class Machines(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everybody has his say: all requests answered, all rings cancelled, all timers run."""
-        for key in sorted(self.open):
-            self.say(key, 500)
-        for key in self.asked:
-            self.stack.cancel(key, self.now)
+        for unanswered in sorted(self.open):
+            self.say(unanswered, 500)
+        for asked in self.asked:
+            self.stack.cancel(asked, self.now)
         for _ in range(2):  # a CANCEL may wait for a time-out to end it
             end = self.now + LONG
             while (due := self.stack.next_timeout()) is not None and due <= end:
@@ -253,7 +253,9 @@ CUTS = st.lists(
         st.integers(0, 40),
         st.one_of(
             st.binary(max_size=4),
-            st.sampled_from([b"\r\n", b"\r", b"\n ", b"\0", b";", b"<", b'"', b",", b"%", b"[::1", b"=" * 9, b"9" * 30]),
+            st.sampled_from(
+                [b"\r\n", b"\r", b"\n ", b"\0", b";", b"<", b'"', b",", b"%", b"[::1", b"=" * 9, b"9" * 30]
+            ),
         ),
     ),
     max_size=4,
@@ -274,7 +276,9 @@ CUTS = st.lists(
     host=st.sampled_from(["198.51.100.7", "::1", "fe80::1%eth0"]),
 )
 @settings(max_examples=400, deadline=None)
-def test_no_bytes_raise_and_each_is_accounted_for(message: bytes, cuts: list[tuple[int, int, bytes]], host: str) -> None:
+def test_no_bytes_raise_and_each_is_accounted_for(
+    message: bytes, cuts: list[tuple[int, int, bytes]], host: str
+) -> None:
     stack = Stack(token=lambda: "ours")
     key = stack.request(request(), UDP, 0.0, via_host=HERE)
     stack.sends()

@@ -7,7 +7,7 @@ from itertools import count
 
 from skryba.sdp.description import SessionDescription
 from skryba.sip.dialog import Dialog
-from skryba.sip.digest import Challenge, answer, choose
+from skryba.sip.digest import Challenge
 from skryba.sip.events import (
     AckReceived,
     CancelReceived,
@@ -22,7 +22,7 @@ from skryba.sip.headers import Headers
 from skryba.sip.message import Request, Response, response_to
 from skryba.sip.stack import Stack
 from skryba.terms import SocketAddress
-from tests.support.phone_call import Fields, PhoneCall
+from tests.support.phone_call import Fields, PhoneCall, authorised
 
 G711 = ("8 PCMA/8000", "0 PCMU/8000", "101 telephone-event/8000")
 PROXY = SocketAddress("192.0.2.1", 5060)
@@ -206,19 +206,10 @@ class Phone:
         key = self.stack.request(request, self.flow, self.now, via_host=self.address)
         self.plain[key] = (request, tries)
 
-    def _authorised(self, request: Request, response: Response, cseq: int) -> Request | None:
-        name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
-        challenge = choose([Challenge.parse(value) for value in response.headers.get_all(name)])
-        if challenge is None or not self.password:
+    def _authorised(self, request: Request, response: Response) -> Request | None:
+        if not self.password:
             return None
-        credentials = answer(
-            challenge, method=request.method, uri=request.uri, username=self.name, password=self.password,
-            cnonce=self.token(), nc=1, body=request.body,
-        )  # fmt: skip
-        again = Request(request.method, request.uri, request.headers.copy(), request.body)
-        again.headers.set("CSeq", f"{cseq} {request.method}")
-        again.headers.set("Authorization" if response.status == 401 else "Proxy-Authorization", str(credentials))
-        return again
+        return authorised(request, response, self.name, self.password, self.token())
 
     # bytes in
 
@@ -358,7 +349,7 @@ class Phone:
             return
         request, tries = self.plain.pop(client)
         if response.status in (401, 407) and tries == 0:
-            again = self._authorised(request, response, request.cseq.number + 1)
+            again = self._authorised(request, response)
             if again is not None:
                 self._send_plain(again, 1)
                 return
@@ -366,7 +357,7 @@ class Phone:
 
     def _refused(self, made: PhoneCall, request: Request, response: Response) -> None:
         if response.status in (401, 407) and made.tries == 0:
-            again = self._authorised(request, response, request.cseq.number + 1)
+            again = self._authorised(request, response)
             if again is not None:
                 made.tries += 1
                 made.invite = again

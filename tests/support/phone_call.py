@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from skryba.sdp.description import SessionDescription
 from skryba.sip.dialog import Dialog
+from skryba.sip.digest import Challenge, answer, choose
 from skryba.sip.events import ClientKey, ServerKey
 from skryba.sip.message import Request, Response, response_to
 
@@ -141,3 +142,26 @@ class PhoneCall:
 
     def _offered(self, response: Response) -> bool:
         return response.cseq.number in self.phone.offered.get(self.invite.call_id, set())
+
+
+def authorised(request: Request, response: Response, username: str, password: str, cnonce: str) -> Request | None:
+    """The request once more, with an answer to the challenge."""
+    status = response.status
+    values = response.headers.get_all("WWW-Authenticate" if status == 401 else "Proxy-Authenticate")
+    challenge = choose([Challenge.parse(value) for value in values])
+    if challenge is None:
+        return None
+    credentials = answer(
+        challenge,
+        method=request.method,
+        uri=request.uri,
+        username=username,
+        password=password,
+        cnonce=cnonce,
+        nc=1,
+        body=request.body,
+    )
+    again = Request(request.method, request.uri, request.headers.copy(), request.body)
+    again.headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
+    again.headers.set("Authorization" if status == 401 else "Proxy-Authorization", str(credentials))
+    return again

@@ -36,7 +36,9 @@ class Playbook:
     def __enter__(self) -> "Playbook":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             assert not self._waiting, f"nobody expected: {[show(command) for command in self._waiting]}"
 

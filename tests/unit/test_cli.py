@@ -34,12 +34,12 @@ def say(*words: str) -> Result:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str]]:
-    """What `run` handed to the house; the house answers 7."""
-    calls: list[tuple[Path, str]] = []
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, bool]]:
+    """What `run` handed to the house (file, role, greet); the house answers 7."""
+    calls: list[tuple[Path, str, bool]] = []
 
-    def run(path: Path, role: str = "all") -> int:
-        calls.append((path, role))
+    def run(path: Path, role: str = "all", *, greet: bool = False) -> int:
+        calls.append((path, role, greet))
         return 7
 
     monkeypatch.setattr(skryba.app, "run", run)
@@ -82,22 +82,24 @@ def test_init_makes_a_configuration_and_shows_the_passwords_once(folder: Path) -
     assert "  101  " not in again.stdout
 
 
-def test_run_makes_its_own_configuration_when_there_is_none(folder: Path, started: list[tuple[Path, str]]) -> None:
+def test_run_makes_its_own_configuration_when_there_is_none(
+    folder: Path, started: list[tuple[Path, str, bool]]
+) -> None:
     first = say("run")
     assert first.exit_code == 7
     assert "Passwords of the stations" in first.stdout
     second = say("run", "--role", "recorder")
     assert "Passwords" not in second.stdout
-    assert started == [(Path("var/skryba.toml"), "all"), (Path("var/skryba.toml"), "recorder")]
+    assert started == [(Path("var/skryba.toml"), "all", True), (Path("var/skryba.toml"), "recorder", False)]
 
 
 def test_run_takes_the_file_it_is_given(
-    folder: Path, started: list[tuple[Path, str]], monkeypatch: pytest.MonkeyPatch
+    folder: Path, started: list[tuple[Path, str, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say("run", "--config", "mine.toml")
     monkeypatch.setenv("SKRYBA_CONFIG", "env.toml")
     say("run")
-    assert [path for path, _ in started] == [Path("mine.toml"), Path("env.toml")]
+    assert [(path, greet) for path, _, greet in started] == [(Path("mine.toml"), False), (Path("env.toml"), False)]
     assert not (folder / "var").exists()
 
 

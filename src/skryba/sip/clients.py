@@ -36,9 +36,6 @@ class Clients:
         self._alive: dict[ClientKey, ClientTransaction] = {}
         self._waiting: dict[Flow, set[ClientKey]] = {}  # who suffers when a flow breaks
 
-    def __len__(self) -> int:
-        return len(self._alive)
-
     def start(self, key: ClientKey, request: Request, flow: Flow, now: float, *, quiet: bool = False) -> None:
         """Sends `request`, its Via on top, and keeps at it; `quiet` tells nobody what becomes of it."""
         timers, counters = self._timers, self._counters

@@ -44,9 +44,6 @@ class Servers:
         self._alive: dict[ServerKey, ServerTransaction] = {}
         self._calls: set[CallKey] = set()  # requests outside dialogs that are not refused yet
 
-    def __len__(self) -> int:
-        return len(self._alive)
-
     def receive(self, request: Request, flow: Flow, now: float) -> None:
         """A valid request of any method, its Via completed."""
         method = request.method
@@ -87,8 +84,11 @@ class Servers:
             self._step(transaction, input_of(response.status), now, response)
 
     def refuse(self, request: Request, status: int, flow: Flow) -> None:
-        """Answers without a transaction, the same bytes with the same answer (§8.2.7); an ACK never (§17)."""
-        if request.method == "ACK":
+        """Answers without a transaction, the same bytes with the same answer (§8.2.7).
+
+        Not an ACK (§17), and not what has no Via: its sender could not tell what the answer is to.
+        """
+        if request.method == "ACK" or "Via" not in request.headers:
             return
         try:
             way = reply_flow(flow, request.via)

@@ -14,6 +14,7 @@ from skryba.sip.udp import UdpEndpoint, address_of, bound_socket
 from skryba.terms import SocketAddress
 
 CONNECT_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 1.0  # how long a peer may take to read what was written
 IDLE_LIMIT = 900.0  # a connection that carried nothing, not even a ping, for so many seconds is closed
 CONNECTION_LIMIT = 4096
 
@@ -99,7 +100,7 @@ class Transport:
         for connection in list(self._connections):
             connection.close()
         if ends:
-            _, stuck = await asyncio.wait(ends, timeout=1.0)
+            _, stuck = await asyncio.wait(ends, timeout=CLOSE_TIMEOUT)
             if stuck:  # peers that do not read
                 for connection in list(self._connections):
                     connection.abort()

@@ -76,14 +76,18 @@ def test_digest(user: str, password: str, status: int | None) -> None:
 def test_an_old_nonce_is_stale_not_wrong() -> None:
     gate, authenticator = admission()
     challenge = authenticator.challenges(0.0)[0]
-    credentials = answer(challenge, method="INVITE", uri="sip:1@x", username="101", password="secret101", cnonce="c", nc=1)
+    credentials = answer(
+        challenge, method="INVITE", uri="sip:1@x", username="101", password="secret101", cnonce="c", nc=1
+    )
     refusal = gate.admit(invite(authorization=str(credentials)), flow("198.51.100.11"), 10_000.0)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 401
     assert Challenge.parse(refusal.extras[0][1]).stale
 
 
-@pytest.mark.parametrize("value", ["Digest", "Bearer x", 'Digest username="101", realm="other", nonce="n", uri="u", response="r"'])
+@pytest.mark.parametrize(
+    "value", ["Digest", "Bearer x", 'Digest username="101", realm="other", nonce="n", uri="u", response="r"']
+)
 def test_credentials_that_are_not_for_us_are_challenged(value: str) -> None:
     refusal = admission()[0].authenticate(invite(authorization=value), 0.0)
     assert isinstance(refusal, Refusal)

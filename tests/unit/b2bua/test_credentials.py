@@ -26,7 +26,9 @@ def test_the_answer_is_what_digest_says() -> None:
     field = Authorisation(ACCOUNT, lambda: "cn").answer(request(), challenged(str(challenge())))
     assert field is not None
     assert field[0] == "Proxy-Authorization"
-    expected = answer(challenge(), method="INVITE", uri="sip:1@carrier", username="acct", password="pw", cnonce="cn", nc=1)
+    expected = answer(
+        challenge(), method="INVITE", uri="sip:1@carrier", username="acct", password="pw", cnonce="cn", nc=1
+    )
     assert Credentials.parse(field[1]) == expected
 
 

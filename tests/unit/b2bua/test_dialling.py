@@ -86,4 +86,4 @@ def test_calling_off_ends_open_and_answered_branches() -> None:
     assert dialling.branches[0]._cancelled
     dialling.branches[0].transaction_failed("timeout")
     assert not dialling.ringing
-    assert dialling.owner(dialling.branches[0]._key) is dialling.branches[0]  # type: ignore[arg-type]
+    assert dialling.owner(dialling.branches[0]._key) is dialling.branches[0]

@@ -11,7 +11,13 @@ from tests.support.room import FROM_CARRIER, SDP, Desk, answer, sdp
 from tests.support.stage import Stage
 
 TARGET = Target(
-    "sip:1@x", FROM_CARRIER, "<sip:1@x>", "<sip:us@x>", "<sip:us@y>", routes=("<sip:edge;lr>",), extras=(("Privacy", "id"),)
+    "sip:1@x",
+    FROM_CARRIER,
+    "<sip:1@x>",
+    "<sip:us@x>",
+    "<sip:us@y>",
+    routes=("<sip:edge;lr>",),
+    extras=(("Privacy", "id"),),
 )
 
 
@@ -26,7 +32,9 @@ class Ringing:
         (self.sent,) = self.desk.sent()
 
     def respond(self, status: str, *, body: str = "", tag: str = "callee", extra: str = "") -> list[Signal]:
-        self.desk.stack.receive(answer(self.sent, status, body=body, to_tag=tag, extra=extra).encode(), FROM_CARRIER, 0.0)
+        self.desk.stack.receive(
+            answer(self.sent, status, body=body, to_tag=tag, extra=extra).encode(), FROM_CARRIER, 0.0
+        )
         signals: list[Signal] = []
         for event in self.desk.stack.events():
             assert isinstance(event, ResponseReceived)
@@ -47,7 +55,9 @@ def test_the_invite_is_built_from_the_target() -> None:
 def test_100_is_nothing_and_180_is_progress() -> None:
     ringing = Ringing()
     assert ringing.respond("100 Trying") == []
-    assert ringing.respond("180 Ringing", extra="Alert-Info: x") == [Progressed(180, "Ringing", None, "callee", (("Alert-Info", "x"),))]
+    assert ringing.respond("180 Ringing", extra="Alert-Info: x") == [
+        Progressed(180, "Ringing", None, "callee", (("Alert-Info", "x"),))
+    ]
     (early,) = ringing.respond("183 Session Progress", body=SDP, tag="b")
     assert early == Progressed(183, "Session Progress", sdp(), "b")
 
@@ -83,7 +93,8 @@ def test_an_offer_in_the_200_waits_for_its_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "elsewhere"), [("486 Busy Here", False), ("503 No", True), ("500 No", True), ("408 Slow", True), ("603 No", False)]
+    ("status", "elsewhere"),
+    [("486 Busy Here", False), ("503 No", True), ("500 No", True), ("408 Slow", True), ("603 No", False)],
 )
 def test_refusals(status: str, elsewhere: bool) -> None:
     ringing = Ringing()

@@ -10,7 +10,9 @@ from tests.unit.b2bua.test_dialling import target
 def parties() -> tuple[Desk, Parties]:
     desk = Desk()
     request, key = desk.receive(text("INVITE", "sip:1@x", body=SDP))
-    made = Parties(agent()._desk._around, desk.line, desk.owner, request=request, key=key, flow=FROM_CARRIER, roams=False)
+    made = Parties(
+        agent()._desk._around, desk.line, desk.owner, request=request, key=key, flow=FROM_CARRIER, roams=False
+    )
     made.caller.session.offered(sdp())
     return desk, made
 

@@ -11,9 +11,21 @@ def test_only_what_is_listed_crosses_in_its_order() -> None:
     request = Request(
         "INVITE",
         "sip:x",
-        Headers([("s", "hello"), ("Via", "v"), ("USER-TO-USER", "aa"), ("X-Own", "1"), ("X-Else", "2"), ("Contact", "<sip:a>")]),
+        Headers(
+            [
+                ("s", "hello"),
+                ("Via", "v"),
+                ("USER-TO-USER", "aa"),
+                ("X-Own", "1"),
+                ("X-Else", "2"),
+                ("Contact", "<sip:a>"),
+            ]
+        ),
     )
-    assert passthrough.crossing(request, passthrough.INVITATION, frozenset()) == (("Subject", "hello"), ("USER-TO-USER", "aa"))
+    assert passthrough.crossing(request, passthrough.INVITATION, frozenset()) == (
+        ("Subject", "hello"),
+        ("USER-TO-USER", "aa"),
+    )
     assert ("X-Own", "1") in passthrough.crossing(request, passthrough.INVITATION, frozenset({"x-own"}))
 
 

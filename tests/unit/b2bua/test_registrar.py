@@ -22,7 +22,16 @@ class Book:
         self.registrar = Registrar(settings(), self.told.append)
         self.cseq = 0
 
-    def register(self, contact: str | None, *, expires: int | None = 600, now: float = 0.0, extra: str = "", flow: Flow = FLOW, cseq: int | None = None) -> Response:
+    def register(
+        self,
+        contact: str | None,
+        *,
+        expires: int | None = 600,
+        now: float = 0.0,
+        extra: str = "",
+        flow: Flow = FLOW,
+        cseq: int | None = None,
+    ) -> Response:
         self.cseq += 1
         lines = [f"Contact: {contact}"] if contact else []
         lines += [f"Expires: {expires}"] if expires is not None else []
@@ -64,7 +73,11 @@ def test_preference_then_youth_order_the_contacts() -> None:
     book.register(f"{ONE};q=0.5")
     book.register(f"{TWO};q=0.9", now=1.0)
     book.register("<sip:101@198.51.100.13>;q=bad", now=2.0)
-    assert [uri.partition("@")[2] for uri in book.uris(3.0)] == ["198.51.100.13", "198.51.100.12:5062", "198.51.100.11:5062"]
+    assert [uri.partition("@")[2] for uri in book.uris(3.0)] == [
+        "198.51.100.13",
+        "198.51.100.12:5062",
+        "198.51.100.11:5062",
+    ]
 
 
 def test_refreshed_by_an_equal_uri_in_other_writing() -> None:

@@ -36,7 +36,9 @@ def dialled(uri: str, **headers: str) -> Request:
     return request
 
 
-def route(uri: str, origin: Station | TrunkSettings = ALICE, configured: Settings | None = None, **headers: str) -> Route:
+def route(
+    uri: str, origin: Station | TrunkSettings = ALICE, configured: Settings | None = None, **headers: str
+) -> Route:
     found = routing(configured)[0].route(dialled(uri, **headers), origin)
     assert isinstance(found, Route), found
     return found
@@ -101,7 +103,7 @@ def test_targets_of_a_station_are_its_contacts_and_of_nobody_none() -> None:
     registrar.register("101", message("REGISTER", "sip:skryba.test", extra=extra), TO_STATION, 0.0, "t")
     ((target,),) = router.targets(found, 0.0)
     assert (target.uri, target.flow, target.routes) == ("sip:101@10.0.0.1:7000", TO_STATION, ("<sip:edge;lr>",))
-    assert (target.from_, target.to) == ("\"Bob\" <sip:102@skryba.test>", "<sip:101@skryba.test>")
+    assert (target.from_, target.to) == ('"Bob" <sip:102@skryba.test>', "<sip:101@skryba.test>")
     assert target.roams
 
 

@@ -36,13 +36,21 @@ def test_flows_need_a_binding_of_the_family() -> None:
     assert SETTINGS.flow("tcp", SocketAddress("2001:db8::9", 1)) is None
 
 
-@pytest.mark.parametrize(("number", "station"), [("101", "101"), ("+48221110101", "101"), ("221110101", "101"), ("0048221110101", "101"), ("999", None)])
+@pytest.mark.parametrize(
+    ("number", "station"),
+    [("101", "101"), ("+48221110101", "101"), ("221110101", "101"), ("0048221110101", "101"), ("999", None)],
+)
 def test_numbers_in_any_writing(number: str, station: str | None) -> None:
     assert SETTINGS.station_of(number) == station
 
 
 def test_hosts_that_mean_us() -> None:
-    assert [SETTINGS.is_ours(host) for host in ("SKRYBA.TEST", "192.0.2.1", "[2001:db8::1]", "other")] == [True, True, True, False]
+    assert [SETTINGS.is_ours(host) for host in ("SKRYBA.TEST", "192.0.2.1", "[2001:db8::1]", "other")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_trunk_uris() -> None:

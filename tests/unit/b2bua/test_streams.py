@@ -1,6 +1,15 @@
 """Streams: each command once, and payload types that the parties number differently."""
 
-from skryba.b2bua.commands import AimStream, Bridge, CloseMedia, MediaCommand, OpenMedia, PlayPrompt, StopPrompt, Unbridge
+from skryba.b2bua.commands import (
+    AimStream,
+    Bridge,
+    CloseMedia,
+    MediaCommand,
+    OpenMedia,
+    PlayPrompt,
+    StopPrompt,
+    Unbridge,
+)
 from skryba.b2bua.leg import Leg
 from skryba.b2bua.streams import Streams, formats_of, payload_type_map, sound_codec
 from skryba.policy.model import Notice

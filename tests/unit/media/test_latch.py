@@ -191,9 +191,7 @@ def test_the_same_aim_again_keeps_the_latch(exchange: Exchange, port: Port, list
     assert len(exchange.latches()) == 1
 
 
-def test_another_ssrc_from_the_latched_address_is_a_new_epoch(
-    exchange: Exchange, port: Port, listener: Party
-) -> None:
+def test_another_ssrc_from_the_latched_address_is_a_new_epoch(exchange: Exchange, port: Port, listener: Party) -> None:
     phone = exchange.party()
     aim(exchange, port, phone.address)
     phone.say(port, rtp(1, ssrc=1), rtp(900, ssrc=2), rtp(901, ssrc=2))

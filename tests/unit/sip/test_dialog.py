@@ -10,7 +10,9 @@ from tests.support.virtual_stack import received, request
 ROUTES = ("<sip:p1.example;lr>", "<sip:p2.example:5070;lr;x=1>")
 
 
-def ok(to: Request, *, status: int = 200, routes: tuple[str, ...] = (), contact: str | None = "<sip:piotr@10.9.9.9>") -> Response:
+def ok(
+    to: Request, *, status: int = 200, routes: tuple[str, ...] = (), contact: str | None = "<sip:piotr@10.9.9.9>"
+) -> Response:
     made = response_to(to, status, to_tag="theirs")
     for route in routes:
         made.headers.add("Record-Route", route)
@@ -109,7 +111,11 @@ class TestRequest:
 
     def test_each_counts_one_up(self) -> None:
         dialog = uac()
-        assert [str(dialog.request(method).cseq) for method in ("INVITE", "INFO", "BYE")] == ["6 INVITE", "7 INFO", "8 BYE"]
+        assert [str(dialog.request(method).cseq) for method in ("INVITE", "INFO", "BYE")] == [
+            "6 INVITE",
+            "7 INFO",
+            "8 BYE",
+        ]
         assert str(uas().request("BYE").cseq) == "1 BYE"
 
     def test_the_contact_is_the_caller_s_to_give(self) -> None:

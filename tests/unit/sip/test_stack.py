@@ -10,6 +10,7 @@ from skryba.sip.message import Request, Response, parse_message, response_to
 from skryba.sip.stack import Send, Stack
 from skryba.sip.timers import Timers
 from skryba.terms import SocketAddress
+from tests.support.sip_cases import Case, load
 from tests.support.virtual_stack import HERE, TCP, THERE, UDP, VirtualStack, answer, received, request
 
 
@@ -108,7 +109,7 @@ class TestReceive:
         assert isinstance(event, MalformedReceived)
         assert event.flow == UDP
         assert event.reason
-        assert [message for message in play.messages() if isinstance(message, Request)] == []
+        assert play.messages() == []
         assert play.stack.counters.malformed == 1
         assert play.alive == (0, 0, 0, 0)
 
@@ -127,7 +128,9 @@ class TestReceive:
         data = bytes(received())
         broken = received()
         broken.headers.set(header, value)
-        data = bytes(broken) if header != "Content-Length" else data.replace(b"Content-Length: 0", b"Content-Length: -5")
+        data = (
+            bytes(broken) if header != "Content-Length" else data.replace(b"Content-Length: 0", b"Content-Length: -5")
+        )
         play.receive(data)
         play.receive(data)
         assert [type(event) for event in play.events()] == [MalformedReceived] * 2
@@ -136,6 +139,15 @@ class TestReceive:
         assert first == second, "no state, so the same answer"
         assert first.status == status
         assert first.headers.get("Via") == "SIP/2.0/UDP 198.51.100.7:5070;branch=z9hG4bKpeer1"
+        assert play.alive == (0, 0, 0, 0)
+
+    @pytest.mark.parametrize("case", load("invalid.toml"), ids=lambda case: case.name)
+    def test_each_known_torture_is_told_and_answered_as_its_rule_says(self, case: Case) -> None:
+        play = VirtualStack()
+        play.receive(case.data)
+        assert [type(event) for event in play.events()] == [MalformedReceived]
+        request_with_via = not case.data.startswith(b"SIP/") and b"Via:" in case.data
+        assert [data[8:11] for _, _, data in play.sent] == ([b"%d" % (case.status or 0)] if request_with_via else [])
         assert play.alive == (0, 0, 0, 0)
 
     def test_it_goes_back_the_way_it_came_rport_included(self) -> None:
