@@ -39,6 +39,7 @@ from skryba.prompts import PromptLibrary
 from skryba.recorder.link import RecorderLink
 from skryba.rulebook import read_rules
 from skryba.sip.digest import Authenticator
+from skryba.sip.events import Flow
 from skryba.sip.stack import Stack
 from skryba.sip.transport import Transport
 from skryba.terms import SocketAddress
@@ -171,7 +172,7 @@ class Signalling:
             on_event=lambda event: self._server.patchbay.engine_event(event),
         )
         self._transport = Transport(
-            on_data=lambda data, flow: self._server.receive(data, flow),
+            on_data=self._receive,
             on_failed=lambda flow: self._server.transport_failed(flow),
         )
         async with asyncio.TaskGroup() as group:
@@ -249,6 +250,11 @@ class Signalling:
         self._engine.stop()
         await self._transport.close()
         self._ledger.close()
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        """What comes before the calls are there is lost, as before the socket was; who means it says it again."""
+        if hasattr(self, "_server"):
+            self._server.receive(data, flow)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,14 @@
 """Answered calls in three directions: who is called, what is shown, what is recorded, and that nothing is left."""
 
+import pytest
+
 from skryba.b2bua.commands import AimStream, Bridge, OpenMedia, PlayPrompt, StartRecording, StopRecording, Transmit
 from skryba.b2bua.notices import CallAnswered, CallBridged, CallEnded, CallRinging, CallStarted
 from skryba.b2bua.snapshot import CallState
+from skryba.sip.events import Flow
 from skryba.sip.message import parse_message
 from skryba.terms import Channel, Direction, Result, Side, SocketAddress, Termination
+from tests.support.phone import PROXY
 from tests.support.stage import CARRIER, NEVER, RECORD, Stage
 
 CALL_NOTICES = (CallStarted, CallRinging, CallAnswered, CallBridged, CallEnded)
@@ -276,3 +280,12 @@ def test_the_wire_to_each_party_is_valid_sip() -> None:
         assert message.call_id
         if address == CARRIER:
             assert message.call_id.startswith("own")
+
+
+@pytest.mark.parametrize("leak", [b"o=x 1 1 IN IP4 198.51.100.11", b"Call-ID: 101zz11x3", b"User-Agent: phone 101"])
+def test_the_look_at_what_leaves_can_fail(leak: bytes) -> None:
+    stage = Stage(NEVER)
+    toward = Flow("udp", PROXY, CARRIER)
+    stage._check_hiding(toward, b"INVITE sip:+48600@carrier.example SIP/2.0")
+    with pytest.raises(AssertionError, match="crosses"):
+        stage._check_hiding(toward, b"INVITE sip:x SIP/2.0\r\n" + leak)

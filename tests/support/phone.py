@@ -58,7 +58,6 @@ class Phone:
         self.challenge_with: Challenge | None = None  # as a trunk: challenge each new request
         self.challenge_status = 407
         self.silent = False
-        self.stray_acks = 0
         self.default_status = 200  # answer to OPTIONS, REGISTER
         self.register_answers: list[tuple[int, Fields]] = []
         self.codecs: tuple[str, ...] = G711
@@ -325,7 +324,6 @@ class Phone:
                 if request.body:
                     made.remote = SessionDescription.parse(request.body)
                 return
-        self.stray_acks += 1
 
     def _answered(self, response: Response, client: ClientKey) -> None:
         if client in self.plain:

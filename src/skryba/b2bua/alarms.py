@@ -4,6 +4,7 @@ May not know what an alarm means; a cancelled one is forgotten lazily, and the h
 """
 
 import heapq
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 _SLACK = 64
@@ -43,9 +44,7 @@ class Alarms(Generic[Sleeper]):
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
-    def due(self, now: float) -> list[tuple[Sleeper, str]]:
-        """Take out all alarms whose time has come, in order."""
-        woken = []
+    def due(self, now: float) -> Iterator[tuple[Sleeper, str]]:
+        """Take out the alarms whose time has come, in order. One may cancel the next: each is looked for when asked."""
         while (when := self.next_timeout()) is not None and when <= now:
-            woken.append(self._living.pop(heapq.heappop(self._heap)[1]))
-        return woken
+            yield self._living.pop(heapq.heappop(self._heap)[1])

@@ -20,6 +20,7 @@ from skryba.policy.model import CallFacts, Decision, Mode
 from skryba.sdp.description import SessionDescription
 from skryba.sip.events import Flow, ServerKey
 from skryba.sip.message import Request
+from skryba.sip.status import reason as usual_reason
 from skryba.terms import Direction
 
 
@@ -53,7 +54,11 @@ class Desk:
             return
         self._around.board.stack.respond(key, refusal.respond(request, self._around.token()), now)
         if refusal.status != 401:  # the first half of any digest exchange
-            self._around.tell(RequestRefused(request.method, refusal.status, refusal.reason or "", flow.remote))
+            self._around.tell(
+                RequestRefused(
+                    request.method, refusal.status, refusal.reason or usual_reason(refusal.status), flow.remote
+                )
+            )
 
     def _treat(self, request: Request, key: ServerKey, flow: Flow, now: float) -> Refusal | None:
         match request.method:

@@ -109,8 +109,8 @@ def _build(fingerprint: int) -> Callable[[Desk], int]:
         orders_given = address_of(words) + 8 * ORDERS_GIVEN
         watch(desk, words[DOORBELL_FD], DOORBELL, DOORBELL)
         while True:
-            # Twice a turn. Here, for an order whose ring was read together with an earlier one's; and before the packets,
-            # so that one sent after an order was given meets that order carried out.
+            # Twice a turn: here, for an order whose ring was read together with an earlier one's; and before the
+            # packets, so that one sent after an order was given meets that order carried out.
             now = clock_ns(desk.scratch)
             if load_acquire(orders_given) != words[ORDERS_DONE] and not carry_out(desk, now):
                 return 0

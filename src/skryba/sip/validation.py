@@ -27,7 +27,7 @@ KNOWN_METHODS = frozenset(
     }
     | {"MESSAGE", "UPDATE"}
 )
-SCHEMES = frozenset({"sip", "sips", "tel"})  # of a Request-URI
+SCHEMES = frozenset({"sip", "sips", "tel", "urn"})  # of a Request-URI; urn:service:sos is RFC 5031
 
 # §8.1.1 without Max-Forwards, which an RFC 2543 client does not send (RFC 4475 §3.4.1).
 _MANDATORY = ("via", "from", "to", "call-id", "cseq")

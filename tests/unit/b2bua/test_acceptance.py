@@ -17,7 +17,7 @@ def test_it_is_repeated_at_growing_intervals_and_given_up() -> None:
     times = []
     while (due := desk.board.alarms.next_timeout()) is not None:
         times.append(due)
-        desk.board.alarms.due(due)
+        assert len(list(desk.board.alarms.due(due))) == 1
         if not acceptance.repeat(due):
             break
     assert times == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5, 32.0]

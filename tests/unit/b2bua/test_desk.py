@@ -5,6 +5,7 @@ import pytest
 from skryba.b2bua.commands import OpenMedia
 from skryba.b2bua.notices import RequestRefused
 from skryba.policy.model import CallFacts, Decision
+from skryba.sip.status import reason
 from skryba.terms import Direction
 from tests.support.playbook import Playbook
 from tests.support.room import FROM_CARRIER, SDP, agent, text
@@ -29,7 +30,9 @@ def test_answers_without_a_call(method: str, uri: str, extra: str, status: str) 
     made = agent()
     with Playbook(made, FROM_CARRIER) as play:
         play >> text(method, uri, extra=extra) << f"SIP/2.0 {status}"
-    refused = [RequestRefused(method, int(status), "", CARRIER)] if status not in ("200", "401") else []
+    refused = (
+        [RequestRefused(method, int(status), reason(int(status)), CARRIER)] if status not in ("200", "401") else []
+    )
     assert made.notices() == refused
     assert made.calls == []
 

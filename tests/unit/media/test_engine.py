@@ -223,7 +223,7 @@ def test_closing_while_packets_pour_in_touches_nobody_elses_descriptor(exchange:
             )
             other = exchange.facing(listener, beside=faced)
             exchange.engine.bridge(faced.row, other.row)
-            target[0] = tuple(faced.address)
+            target[0] = (faced.address.host, faced.address.port)
             exchange.served(faced, 1)
             before = set(os.listdir("/proc/self/fd"))
             exchange.engine.close(faced.row)

@@ -1,5 +1,7 @@
 """What a party receives is one source: before, during and after an announcement (R-M1)."""
 
+import itertools
+
 import pytest
 
 from skryba.media.engine import Port
@@ -30,8 +32,8 @@ def passed(packet: RtpPacket, before: RtpPacket) -> int:
 def test_a_prompt_is_one_source(told: tuple[Party, Port, Port, Party, list[RtpPacket]]) -> None:
     *_, heard = told
     assert [packet.marker for packet in heard] == [True, False, False]
-    assert all(follows(after, before) for before, after in zip(heard, heard[1:], strict=False))
-    assert all(passed(after, before) == 160 for before, after in zip(heard, heard[1:], strict=False))
+    assert all(follows(after, before) for before, after in itertools.pairwise(heard))
+    assert all(passed(after, before) == 160 for before, after in itertools.pairwise(heard))
 
 
 def test_the_bridge_goes_on_where_the_prompt_ended(
@@ -44,8 +46,8 @@ def test_the_bridge_goes_on_where_the_prompt_ended(
     assert follows(bridged[0], heard[-1])
     assert bridged[0].marker
     assert passed(bridged[0], heard[-1]) >= 160
-    assert all(follows(after, before) for before, after in zip(bridged, bridged[1:], strict=False))
-    assert all(passed(after, before) == 160 for before, after in zip(bridged, bridged[1:], strict=False))
+    assert all(follows(after, before) for before, after in itertools.pairwise(bridged))
+    assert all(passed(after, before) == 160 for before, after in itertools.pairwise(bridged))
     assert not any(packet.marker for packet in bridged[1:])
     assert [packet.payload for packet in bridged] == [packet.payload for packet in sound]
 
@@ -91,7 +93,7 @@ def test_sequence_numbers_wrap_on_either_side(
     bridged = [caller.hear() for _ in sound]
     for before, after in zip([heard[-1], *bridged], bridged, strict=False):
         assert follows(after, before)
-    assert [passed(after, before) for before, after in zip(bridged, bridged[1:], strict=False)] == [160] * 3
+    assert [passed(after, before) for before, after in itertools.pairwise(bridged)] == [160] * 3
 
 
 def test_a_new_source_behind_the_bridge_is_still_the_same_source_to_the_party(
@@ -127,7 +129,7 @@ def test_a_prompt_in_the_middle_goes_on_under_the_bridged_source(exchange: Excha
     heard.append(caller.hear())
     assert {packet.ssrc for packet in heard} == {0xE1}
     assert [packet.sequence for packet in heard] == [500, 501, 502, 503, 504]
-    steps = [passed(after, before) for before, after in zip(heard, heard[1:], strict=False)]
+    steps = [passed(after, before) for before, after in itertools.pairwise(heard)]
     assert steps[0] == steps[2] == 160
     assert all(160 <= step < 8000 for step in (steps[1], steps[3]))
 
@@ -151,7 +153,7 @@ def test_another_peer_goes_on_as_the_same_source(exchange: Exchange) -> None:
     exchange.engine.bridge(first.row, port.row)
     third.say(port, rtp(9000, ssrc=2))
     heard.append(caller.hear())
-    assert all(follows(after, before) for before, after in zip(heard, heard[1:], strict=False))
+    assert all(follows(after, before) for before, after in itertools.pairwise(heard))
     callee.say(second, rtp(11, ssrc=1))
     exchange.served(second, 2)
     assert caller.heard() == []

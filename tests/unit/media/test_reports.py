@@ -10,6 +10,7 @@ from skryba.media.rtcp import (
     Other,
     ReceiverReport,
     ReportBlock,
+    RtcpPacket,
     SenderReport,
     SourceDescription,
     parse,
@@ -21,7 +22,7 @@ from tests.support.media import HOST, STRANGE_HOST, Exchange, Party, prompt, rtp
 CALLER, CALLEE = 0xCA11E4, 0xCA11EE
 BLOCK = ReportBlock(ssrc=CALLER, fraction_lost=3, lost=4, highest=90, jitter=5, last_report=6, delay=7)
 SENDER = SenderReport(ssrc=CALLEE, ntp=1 << 40, timestamp=5000, packets=1, octets=160, blocks=(BLOCK,))
-COMPOUND = [SENDER, SourceDescription(((CALLEE, ((1, b"callee"),)),))]
+COMPOUND: list[RtcpPacket] = [SENDER, SourceDescription(((CALLEE, ((1, b"callee"),)),))]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -38,7 +38,7 @@ def test_a_compound_packet_comes_back() -> None:
 
 @pytest.mark.parametrize("name", [b"", b"a", b"ab", b"abc", b"abcd"])
 def test_a_description_fills_its_last_word(name: bytes) -> None:
-    packets = [SourceDescription(((9, ((1, name),)),)), Bye((9,))]
+    packets: list[RtcpPacket] = [SourceDescription(((9, ((1, name),)),)), Bye((9,))]
     assert len(serialise(packets)) % 4 == 0
     assert parse(serialise(packets)) == packets
 
