@@ -61,10 +61,10 @@ _SOURCES = (
 
 
 @inlined
-def serve(desk: Any, index: int, on_rtcp_port: bool, generation: int) -> None:
-    """One datagram of a socket that epoll reported. An earlier use of the row is served no more."""
+def serve(desk: Any, index: int, on_rtcp_port: bool) -> None:
+    """One datagram of a row's socket, if there is one: the socket that epoll reported may be closed, the row reused."""
     row = desk.table[index]
-    if row.open == 0 or row.generation != generation:
+    if row.open == 0:
         return
     scratch = desk.scratch
     scratch[5] = INET6_OCTETS
@@ -107,7 +107,7 @@ def _build(fingerprint: int) -> Callable[[Desk], int]:
             return -1
         words, ready = desk.words, desk.ready
         orders_given = address_of(words) + 8 * ORDERS_GIVEN
-        watch(desk, words[DOORBELL_FD], DOORBELL, DOORBELL)
+        watch(desk, words[DOORBELL_FD], DOORBELL)
         while True:
             # Twice a turn: here, for an order whose ring was read together with an earlier one's; and before the
             # packets, so that one sent after an order was given meets that order carried out.
@@ -128,8 +128,7 @@ def _build(fingerprint: int) -> Callable[[Desk], int]:
                 if data == DOORBELL:
                     read(words[DOORBELL_FD], address_of(desk.scratch), 8)
                 else:
-                    generation = ready[EPOLL_WORDS * place + EPOLL_DATA + 1]
-                    serve(desk, data >> 1, data & RTCP_BIT != 0, generation)
+                    serve(desk, data >> 1, data & RTCP_BIT != 0)
 
     return run
 

@@ -29,12 +29,11 @@ RTCP_BIT = 1  # of an epoll event's data: row * 2, and this for the RTCP socket
 
 
 @compiled
-def watch(desk: Any, descriptor: int, data: int, generation: int) -> None:
-    """Have epoll report the descriptor under these two words."""
+def watch(desk: Any, descriptor: int, data: int) -> None:
+    """Have epoll report the descriptor under this word."""
     event = desk.scratch[6:8].view(np.int32)
     event[0] = EPOLLIN
     event[EPOLL_DATA] = data
-    event[EPOLL_DATA + 1] = generation
     epoll_ctl(desk.words[EPOLL_FD], EPOLL_CTL_ADD, descriptor, address_of(event))
 
 
@@ -43,8 +42,8 @@ def open_row(desk: Any, order: Any) -> None:
     row = desk.table[order.row]
     row.fd, row.fd_rtcp, row.generation = order.fd, order.fd_rtcp, order.generation
     row.open = 1
-    watch(desk, order.fd, order.row * 2, order.generation)
-    watch(desk, order.fd_rtcp, order.row * 2 + RTCP_BIT, order.generation)
+    watch(desk, order.fd, order.row * 2)
+    watch(desk, order.fd_rtcp, order.row * 2 + RTCP_BIT)
 
 
 @compiled

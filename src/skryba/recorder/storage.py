@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
@@ -121,8 +121,8 @@ class Storage:
 
     def spools(self) -> list[str]:
         """Ids of all recordings that have a spool, oldest first."""
-        found = [path for path in self.spool.glob("*.spool") if self.is_id(path.stem)]
-        return [path.stem for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+        written = self._written()
+        return sorted(written, key=lambda recording: (written[recording], recording))
 
     def set_aside(self, recording: str) -> None:
         """Keep a spool that cannot be sealed, under a name that nobody seals again."""
@@ -179,14 +179,21 @@ class Storage:
 
     def spool_age(self, at: float) -> float:
         """Seconds (wall clock `at`) since the spool that was written longest ago was written; 0 without spools."""
-        oldest = min(
-            (entry.stat().st_mtime for entry in os.scandir(self.spool) if entry.name.endswith(".spool")), default=at
-        )
-        return max(0.0, at - oldest)
+        return max(0.0, at - min(self._written().values(), default=at))
 
     def free_octets(self) -> int:
         """Left for spools."""
         return shutil.disk_usage(self.spool).free
+
+    def _written(self) -> dict[str, float]:
+        """Per spool, when it was written last. Spools may vanish meanwhile: the sealing thread removes them."""
+        found = {}
+        for entry in os.scandir(self.spool):
+            name, _, kind = entry.name.partition(".")
+            if kind == "spool" and self.is_id(name):
+                with suppress(FileNotFoundError):
+                    found[name] = entry.stat().st_mtime
+        return found
 
     def _name(self, recording: str, at: datetime) -> Published:
         if not self.is_id(recording):

@@ -106,6 +106,18 @@ def test_spools_are_listed_oldest_first_and_only_ours(storage: Storage) -> None:
     storage.set_aside("aaaa")
 
 
+def test_a_spool_that_vanishes_while_it_is_looked_at_is_not_there(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("aaaa", "bbbb"):
+        storage.spool_path(name).write_bytes(b"x")
+    entries = list(os.scandir(storage.spool))
+    storage.spool_path("aaaa").unlink()
+    monkeypatch.setattr(os, "scandir", lambda folder: entries)
+    assert storage.spools() == ["bbbb"]
+    assert storage.spool_age(0.0) == 0.0
+
+
 def test_mapped_spools_are_their_octets(storage: Storage) -> None:
     storage.spool_path(ID).write_bytes(b"abc")
     with storage.map_spool(ID) as octets:
