@@ -105,7 +105,11 @@ async def measure(calls: int, seconds: float, folder: Path) -> dict[str, Any]:
             link.stop(call + 1, at_ns=at_ns, until_ns=at_ns, drain=[reader.head], termination={}, ended_at="")
         sealing = time.monotonic()
         async with asyncio.timeout(_SEAL_WAIT):
-            await outcome.done.wait()
+            while not outcome.done.is_set():
+                if recorder.poll() is not None:
+                    raise RuntimeError("the recorder died")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(outcome.done.wait(), 0.2)
         sealing = time.monotonic() - sealing
         recorder_cpu = generator.cpu_seconds(recorder.pid) - used
         task.cancel()

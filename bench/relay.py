@@ -159,4 +159,4 @@ def _emptied(path: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        path.unlink()
+        path.unlink(missing_ok=True)

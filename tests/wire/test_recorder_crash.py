@@ -75,6 +75,10 @@ def place_of(samples: NDArray[np.int16], said: NDArray[np.int16]) -> int:
     return begin
 
 
+def is_sealed(recorder: RecorderProcess) -> bool:
+    return bool(list(recorder.recordings.rglob("*.json"))) and not list(recorder.spool.glob("*.spool"))
+
+
 def read_only_recording(recorder: RecorderProcess) -> tuple[NDArray[np.int16], dict[str, Any]]:
     [audio] = recorder.recordings.rglob("*.wav")
     assert verify(recorder.recordings) == []
@@ -177,7 +181,7 @@ async def test_signalling_gone_without_a_stop_is_sealed_incomplete(recorder: Rec
         from_ns = start(link)
         await forker.talk(2.0)
         gone = clock.now_ns()
-    await until(lambda: list(recorder.recordings.rglob("*.json")))
+    await until(lambda: is_sealed(recorder))
     samples, manifest = read_only_recording(recorder)
     assert (manifest["state"], manifest["reasons"]) == ("incomplete", ["signalling lost"])
     for column, side in enumerate((Channel.LEFT, Channel.RIGHT)):
@@ -211,7 +215,7 @@ async def test_both_killed_the_spool_is_sealed_at_the_next_start(recorder: Recor
     spooled = list(recorder.spool.glob("*.spool"))
     assert len(spooled) == 1
     recorder.start()
-    await until(lambda: list(recorder.recordings.rglob("*.json")))
+    await until(lambda: is_sealed(recorder))
     samples, manifest = read_only_recording(recorder)
     assert (manifest["state"], manifest["reasons"]) == ("incomplete", ["recorder restarted"])
     place_of(samples[:, 0], forker.said(Channel.LEFT))  # the ring outlived both: nothing at all was lost
@@ -231,7 +235,7 @@ async def test_both_killed_and_the_ring_gone_costs_less_than_a_second(
     with spool.open("ab") as torn:  # a block that the kill cut short
         torn.write(os.urandom(100))
     recorder.start()
-    await until(lambda: list(recorder.recordings.rglob("*.json")))
+    await until(lambda: is_sealed(recorder))
     samples, manifest = read_only_recording(recorder)
     assert manifest["state"] == "incomplete"
     assert manifest["spool"]["torn"]

@@ -21,7 +21,7 @@ from skryba.media.lane import Lane
 from skryba.media.loop import warm
 from skryba.media.ports import PortPool
 from skryba.media.prompt import PromptAudio
-from skryba.media.ring import LEFT, NO_RING, RIGHT, create, usage
+from skryba.media.ring import LEFT, NO_RING, RIGHT, create, discard, usage
 from skryba.media.sockets import bind_pair
 from skryba.media.stats import EngineTotals, StreamStats, counters, jitter_ms, stream_stats
 from skryba.media.table import (
@@ -131,6 +131,7 @@ class MediaEngine:
         self._pool = PortPool(port_range, quarantine)
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         epoch_ns = int(clock.at().timestamp() * 1e9) - clock.now_ns()
+        self._ring_paths = tuple(ring_paths)
         rings = [create(path, ring_bytes, epoch_ns=epoch_ns) for path in ring_paths] or [NO_RING] * threads
         self._lanes = [Lane(self._table, ring, bell=self._bell) for ring in rings]
         self._uses: dict[int, _Use] = {}
@@ -152,13 +153,15 @@ class MediaEngine:
             lane.start(f"media-{number}")
 
     def stop(self) -> None:
-        """Threads end, sockets close. The rings stay where they are: the recorder may not have read all of them."""
+        """Threads end, sockets close, rings go; one that the recorder has not read to its end stays where it is."""
         if self._loop is not None:
             self._loop.remove_reader(self._bell)
         for row in list(self._uses):
             self.close(row)
         for lane in self._lanes:
             lane.stop()
+        for path, lane in zip(self._ring_paths, self._lanes, strict=False):
+            discard(path, lane.ring)
         os.close(self._bell)
 
     @property

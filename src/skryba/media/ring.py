@@ -146,6 +146,18 @@ def create(path: Path, octets: int, *, epoch_ns: int) -> Words:
     return ring
 
 
+def discard(path: Path, ring: Words) -> None:
+    """Remove the engine's ring from `path` unless something in it waits for the recorder, or another took its place."""
+    used, _ = usage(ring)
+    try:
+        with path.open("rb") as file:
+            pid, epoch = struct.unpack_from("<qq", file.read(PAGE), 8 * _PID)
+    except OSError:
+        return
+    if used == 0 and (pid, epoch) == (ring[_PID], ring[_EPOCH]):
+        path.unlink(missing_ok=True)
+
+
 class RingReader:
     """The recorder's side. `read`, make use of what came, then `advance`; what is not advanced over is read again."""
 

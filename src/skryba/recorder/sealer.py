@@ -12,7 +12,7 @@ from skryba.recorder.manifest import State
 from skryba.recorder.seal import RESTARTED, Sealed, seal
 from skryba.recorder.storage import Storage
 
-LOW_PRIORITY = 10  # nice value of the thread
+LOW_PRIORITY = 15  # nice value of the thread
 
 
 class Sealer:

@@ -53,6 +53,7 @@ class RecorderConfig:
     lost_grace: float = 2.0  # for the same signalling to come back after its connection broke
     orphan_grace: float = 5.0  # for signalling to claim the spools found at the start
     orphan_limit: float = 45.0  # the same while the engine that filled them is seen alive
+    niceness: int = 5  # media forward first: the ring waits for us, a packet waits for nobody
 
 
 class Recorder:
@@ -75,6 +76,8 @@ class Recorder:
     async def run(self) -> None:
         """Serve until `stop`; then finish what was told to end and leave open spools for the next recorder."""
         loop = asyncio.get_running_loop()
+        if self._config.niceness:
+            os.setpriority(os.PRIO_PROCESS, 0, self._config.niceness)
         demux.warm()
         seal.warm()
         self._sealer = Sealer(

@@ -182,6 +182,19 @@ def test_stopping_gives_every_descriptor_back() -> None:
     assert descriptors() == before
 
 
+def test_stopping_leaves_a_ring_only_to_a_recorder_that_has_not_read_it(tmp_path: Path) -> None:
+    for read in (False, True):
+        exchange = Exchange(tmp_path / "ring")
+        caller, first, _, _ = exchange.pair()
+        exchange.engine.fork(first.row, slot=1, channel=Channel.LEFT)
+        caller.say(first, rtp(1))
+        exchange.served(first, 1)
+        if read:
+            exchange.readers[0].advance(exchange.engine.unfork(first.row))
+        exchange.close()
+        assert [path.name for path in tmp_path.iterdir()] == ([] if read else ["ring.0"])
+
+
 def test_an_engine_that_was_never_started_can_be_stopped() -> None:
     before = descriptors()
     engine = MediaEngine(

@@ -18,6 +18,7 @@ from skryba.media.ring import (
     RingReader,
     Words,
     create,
+    discard,
     head_of,
     put,
     usage,
@@ -168,6 +169,26 @@ def test_a_head_that_ran_away_is_noticed(path: Path) -> None:
     writer.ring[64] = SMALLEST + 8
     with pytest.raises(ResourceError, match="head"):
         RingReader.open(path).read(1)
+
+
+def test_a_ring_is_discarded_once_it_is_read_to_the_end(path: Path) -> None:
+    writer = Writer(path)
+    writer.put(b"unread")
+    discard(path, writer.ring)
+    assert path.exists()
+    RingReader.open(path).advance(32)
+    discard(path, writer.ring)
+    assert not path.exists()
+    discard(path, writer.ring)  # gone already
+
+
+def test_the_ring_of_another_engine_is_not_discarded(path: Path) -> None:
+    old = Writer(path)
+    new = create(path, SMALLEST, epoch_ns=1_700_000_001)
+    discard(path, old.ring)
+    assert path.exists()
+    discard(path, new)
+    assert not path.exists()
 
 
 def test_no_memory_no_ring(tmp_path: Path) -> None:

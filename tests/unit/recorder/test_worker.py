@@ -85,6 +85,7 @@ class Desk:
             sync=0.02,
             lost_grace=0.05,
             orphan_grace=0.05,
+            niceness=0,
         )
         self.storage = Storage(self.config.recordings, self.config.spool)
 
