@@ -3,9 +3,10 @@
 The proxy is `skryba run` pinned to one core, as users start it, with a rule book that records nothing. The callers and
 the called are `bench.sip_load` in this process, pinned to another core. No media is sent, but each call has its ports.
 
+0. from its start to the first REGISTER answered → `start_s`
+   with `--memory`, `--calls` are then held at once → `kb_per_call`, memory of all proxy processes over the fresh state
 1. as fast as it goes, `--calls` in progress at once → `calls_per_second`, `cpu_ms_per_call`
 2. at half that rate, evenly paced → `setup_ms`: INVITE to 200 as the caller sees it, less what the called side took
-3. with `--memory`: `--calls` held at once → `kb_per_call`, resident memory of all proxy processes over the idle state
 """
 
 import argparse
@@ -28,6 +29,7 @@ from bench.sip_load import DOMAIN, PASSWORD, Load, free_port
 
 WARM_UP = 1.5  # seconds of calls before anything is measured
 START = 60.0  # seconds the proxy is given to start
+_HOLD_RATE = 50.0  # calls a second begun to be held
 PATIENCE = 10.0  # seconds after which a call that is not over has failed
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -57,14 +59,29 @@ def measure(calls: int, seconds: float, *, digest: bool, memory: bool) -> dict[s
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[0]})
     result: dict[str, object] = {"calls": calls, "seconds": seconds, "digest": digest}
-    with proxy(cores[-1], digest=digest) as (load, supervisor):
+    with proxy(cores[-1], digest=digest) as (load, supervisor, start):
+        result["start_s"] = round(start, 2)
+        failed = 0
+        if memory:  # first: what past calls leave for 32 s would hide in the idle state
+            idle = resident_kb(supervisor)
+            load.reset()
+            load.hold = True
+            load.run(PATIENCE, rate=_HOLD_RATE, limit=calls)
+            load.wait(lambda: load.answered >= calls, PATIENCE)
+            held = load.answered
+            result["held_calls"] = held
+            result["kb_per_call"] = round((resident_kb(supervisor) - idle) / max(held, 1), 1)
+            load.release()
+            load.finish(PATIENCE)
+            failed = load.failed + calls - held
         window = calls if not memory else min(calls, 20)
         load.run(WARM_UP, window=window)
         before, own, began = cpu_seconds(supervisor), time.process_time(), time.monotonic()
         load.reset()
         load.run(seconds, window=window)
         elapsed = time.monotonic() - began
-        completed, failed = load.completed, load.failed
+        completed = load.completed
+        failed += load.failed
         rate = completed / elapsed
         result["calls_per_second"] = round(rate, 1)
         result["cpu_ms_per_call"] = round((cpu_seconds(supervisor) - before) / max(completed, 1) * 1000, 3)
@@ -80,26 +97,13 @@ def measure(calls: int, seconds: float, *, digest: bool, memory: bool) -> dict[s
         p50, p99 = (round(float(value), 2) for value in np.percentile(added, [50, 99])) if len(added) else (None, None)
         result["setup_ms"] = {"p50": p50, "p99": p99}
         result["paced_calls_per_second"] = round(rate / 2, 1)
-
-        if memory:
-            idle = resident_kb(supervisor)
-            load.reset()
-            load.hold = True
-            load.run(PATIENCE, rate=min(rate / 2, 100.0), limit=calls)
-            load.wait(lambda: load.answered >= calls, PATIENCE)
-            held = load.answered
-            result["held_calls"] = held
-            result["kb_per_call"] = round((resident_kb(supervisor) - idle) / max(held, 1), 1)
-            load.release()
-            load.finish(PATIENCE)
-            failed += load.failed + calls - held
         result["failed"] = failed
     return result
 
 
 @contextlib.contextmanager
-def proxy(core: int, *, digest: bool) -> Iterator[tuple[Load, int]]:
-    """`skryba run` on `core` in a folder of its own, answering; and the load that knows its address."""
+def proxy(core: int, *, digest: bool) -> Iterator[tuple[Load, int, float]]:
+    """`skryba run` on `core` in a folder of its own; the load that knows its address; the seconds it took to start."""
     folder = Path(tempfile.mkdtemp(prefix="skryba-bench-"))
     sip, metrics = free_port("127.0.0.1"), free_port("127.0.0.1")
     load = Load(("127.0.0.1", sip), digest=digest)
@@ -143,6 +147,7 @@ options_interval = 0
         os.sched_setaffinity(0, {core})
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
 
+    began = time.monotonic()
     with (folder / "skryba.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "skryba", "run", "--config", str(config)],
@@ -159,7 +164,7 @@ options_interval = 0
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"the proxy did not start:\n{(folder / 'skryba.log').read_text()[-3000:]}")
         load.register()
-        yield load, process.pid
+        yield load, process.pid, time.monotonic() - began
     finally:
         load.close()
         process.send_signal(signal.SIGTERM)

@@ -5,7 +5,8 @@ Knows no call: rows come in. The caller never waits and sees no error; what cann
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from itertools import groupby
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -25,8 +26,16 @@ Row = CallRow | RecordingRow
 QUEUE = 10_000  # rows that wait while the database is away
 BATCH = 200  # rows per transaction at most
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts
+GATHER = 0.1  # seconds a row waits for others: what a short call says thrice is then written once
 BUSY_TIMEOUT = 5.0  # seconds SQLite waits for another writer
 LOST = "signalling ended before the call"
+
+_CALL_FIELDS = tuple(field.name for field in fields(CallRow))
+_insert_call = upsert(CALLS)
+# Names the call's own columns only: what the recorder said of it stays.
+_KEEP_CALL = _insert_call.on_conflict_do_update(
+    index_elements=[CALLS.c.id], set_={name: _insert_call.excluded[name] for name in _CALL_FIELDS}
+)
 
 log = structlog.get_logger("ledger")
 
@@ -103,8 +112,9 @@ class Ledger:
             engine.dispose()
 
     def _next(self) -> list[Row]:
-        """Waits for the first row; takes what else has come by then."""
+        """Waits for the first row and a moment more; takes what has come by then."""
         self._arrived.wait()
+        self._closing.wait(GATHER)
         self._arrived.clear()
         rows: list[Row] = []
         with contextlib.suppress(Empty):
@@ -118,8 +128,7 @@ class Ledger:
         """All in one transaction; when a row is refused, each in its own, so that it alone is lost."""
         try:
             with engine.begin() as connection:
-                for row in batch:
-                    _keep_row(connection, row)
+                _keep_rows(connection, batch)
             self.written += len(batch)
         except OperationalError:
             raise
@@ -130,7 +139,7 @@ class Ledger:
     def _keep_alone(self, engine: Engine, row: Row) -> None:
         try:
             with engine.begin() as connection:
-                _keep_row(connection, row)
+                _keep_rows(connection, [row])
             self.written += 1
         except OperationalError:
             raise
@@ -142,16 +151,26 @@ class Ledger:
         log.error("ledger rows refused", rows=count, error=_short(error))
 
 
-def _keep_row(connection: Connection, row: Row) -> None:
-    values = asdict(row)
-    match row:
-        case CallRow():
-            statement = upsert(CALLS).values(values)
-            connection.execute(statement.on_conflict_do_update(index_elements=[CALLS.c.id], set_=values))
-        case RecordingRow():
-            found = connection.execute(update(CALLS).where(CALLS.c.recording == row.recording).values(values))
-            if found.rowcount == 0:
-                connection.execute(insert(CALLS).values(id=row.recording, **values))
+def _keep_rows(connection: Connection, batch: Sequence[Row]) -> None:
+    """In their order; of the same call's rows between two recordings only the last, which says all that they said."""
+    for kind, rows in groupby(batch, type):
+        if kind is CallRow:
+            latest = {row.id: row for row in rows if isinstance(row, CallRow)}
+            connection.execute(_KEEP_CALL, [_call_values(row) for row in latest.values()])
+        else:
+            for row in rows:
+                _keep_recording(connection, asdict(row))
+
+
+def _call_values(row: CallRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _CALL_FIELDS}  # unlike asdict, without copies of what it holds
+
+
+def _keep_recording(connection: Connection, values: dict[str, Any]) -> None:
+    recording = values["recording"]
+    found = connection.execute(update(CALLS).where(CALLS.c.recording == recording).values(values))
+    if found.rowcount == 0:
+        connection.execute(insert(CALLS).values(id=recording, **values))
 
 
 def _open(url: str) -> Engine:

@@ -6,6 +6,7 @@ May not know sockets, threads or who plays which part: layouts, and addresses as
 import ipaddress
 import struct
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ def to_words(address: SocketAddress, family: int) -> tuple[int, int, int, int] |
     return struct.unpack("=qqqq", octets.ljust(32, b"\0"))
 
 
+@lru_cache(maxsize=1024)
 def to_host(host: str, family: int) -> tuple[int, int] | None:
     """A numeric host as the two words that the loop compares; None for a name, or a host of the other family."""
     try:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skryba.errors import ResourceError
 from skryba.recorder.clock import SECOND
 from skryba.recorder.formats import FormatMap
 from skryba.recorder.manifest import (
@@ -37,7 +36,7 @@ from skryba.recorder.pipeline import Stereo, file_rate
 from skryba.recorder.spool import BlockWriter, Kind, Spool, read_spool
 from skryba.recorder.storage import PartFile, Published, Storage
 from skryba.recorder.timeline import MILLISECOND, ChannelTimeline, build_channel
-from skryba.recorder.wav import FRAME, LONGEST, WavWriter
+from skryba.recorder.wav import FRAME, HEADER, LONGEST, WavWriter
 
 LAST_PACKET = 40 * MILLISECOND  # what began before the end is finished, but no longer than this
 RESTARTED = "recorder restarted"  # kind of the mark that a recorder leaves when it goes on with a spool
@@ -65,7 +64,11 @@ class _Axis:
 
 
 def seal(storage: Storage, recording: str, *, keep_spool: bool = False, lost: str = RESTARTED) -> Sealed:
-    """Seal one spool; FileNotFoundError if there is none. `lost` is the reason to state if no stop was written."""
+    """Seal one spool; `lost` is the reason to state if no stop was written.
+
+    FileNotFoundError if there is no such spool; ResourceError or OSError if the disk does not take the recording: then
+    nothing was published and the spool is still there, to be sealed another time.
+    """
     with storage.map_spool(recording) as octets:
         spool = read_spool(octets.data)
         outcome = _seal_spool(storage, recording, octets, spool, lost)
@@ -146,42 +149,42 @@ def _publish(storage: Storage, recording: str, place: Published, job: _Job) -> S
     rate = file_rate(list(job.channels))
     frames = min(-(-length * rate // SECOND), LONGEST)
     stereo = Stereo(job.octets, list(job.channels), rate)
-    audio = PartFile(place.audio)
+    audio, manifest = PartFile(place.audio), PartFile(place.manifest)
     try:
         writer = WavWriter(audio, sample_rate=rate, frames=frames)
         for block in stereo.blocks(frames):
             writer.write(block)
         digest = writer.close()
-    except ResourceError:
+        evidence = _gather_evidence(job, tuple(stereo.peaks()), length, frames * SECOND // rate)
+        words = _manifest(recording, place, job, evidence)
+        words["audio"] |= {"sample_rate": rate, "frames": frames, "octets": frames * FRAME + HEADER.size}
+        words["audio"] |= {"sha256": digest, "rendered_by": str(stereo)}
+        manifest.write(to_text(words))
+        audio.publish()
+        manifest.publish()
+    finally:
         audio.discard()
-        raise
+        manifest.discard()
+    storage.sync_folder(place)
+    return _outcome(recording, place, words)
+
+
+def _gather_evidence(job: _Job, peaks: tuple[int, ...], length: int, rendered: int) -> Evidence:
     stop = job.spool.stop or {}
-    signalled = int(stop["at_ns"]) - job.axis.zero if stop.get("at_ns") else length
-    evidence = Evidence(
-        length=signalled,
-        rendered=frames * SECOND // rate,
-        peaks=tuple(stereo.peaks()),
+    return Evidence(
+        length=int(stop["at_ns"]) - job.axis.zero if stop.get("at_ns") else length,
+        rendered=rendered,
+        peaks=peaks,
         channels=job.channels,
         overflow=_overflow(job.spool),
         dropped=int(stop.get("dropped", 0)),
         torn=job.spool.torn,
         lost=(stop.get("lost") or None) if job.spool.stop else job.lost,
     )
+
+
+def _manifest(recording: str, place: Published, job: _Job, evidence: Evidence) -> Words:
     state, reasons = judge(evidence)
-    words = _manifest(recording, place, job, evidence, state, reasons)
-    words["audio"] |= {"sample_rate": rate, "frames": frames, "sha256": digest, "rendered_by": str(stereo)}
-    words["audio"]["octets"] = frames * FRAME + 44
-    manifest = PartFile(place.manifest)
-    manifest.write(to_text(words))
-    audio.publish()
-    manifest.publish()
-    storage.sync_folder(place)
-    return _outcome(recording, place, words)
-
-
-def _manifest(
-    recording: str, place: Published, job: _Job, evidence: Evidence, state: State, reasons: Sequence[str]
-) -> Words:
     meta, stop = job.spool.meta or {}, job.spool.stop or {}
     facts = dict(meta.get("manifest") or {})
     axis, length = job.axis, job.axis.end - job.axis.zero
@@ -189,7 +192,7 @@ def _manifest(
         "schema": SCHEMA,
         "id": recording,
         "state": state.value,
-        "reasons": list(reasons),
+        "reasons": reasons,
         "channel_map": {side.value: MAP[side] for side in CHANNELS},
         "decision": facts.pop("decision", None),
         "notice": facts.pop("notice", None),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from skryba.errors import ResourceError
 from skryba.recorder.manifest import State
 from skryba.recorder.seal import RESTARTED, Sealed, seal
 from skryba.recorder.storage import Storage
@@ -57,6 +58,8 @@ class Sealer:
     def _seal(self, recording: str, lost: str) -> Sealed:
         try:
             return seal(self._storage, recording, keep_spool=self._keep_spool, lost=lost)
+        except (ResourceError, OSError) as error:  # the disk: the spool stays and is sealed at the next start
+            return Sealed(recording, State.FAILED, (f"not sealed yet: {error}",), None, None, 0)
         except Exception as error:  # one broken spool must not keep the others from being sealed
             self._storage.set_aside(recording)
             return Sealed(recording, State.FAILED, (f"cannot be sealed: {error}",), None, None, 0)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skryba.errors import ResourceError
+from skryba.errors import ResourceError, StateError
 
 _ID = re.compile(r"[0-9a-f][0-9a-f-]{3,63}")
 _MODE = 0o640
@@ -69,34 +69,45 @@ class PartFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._part = path.with_name(path.name + ".part")
-        self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        self._descriptor: int | None = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
 
     def write(self, data: Any) -> None:
         """Append all of it. ResourceError when the disk does not take it."""
         view = memoryview(data)
         try:
             while len(view):
-                view = view[os.write(self._descriptor, view) :]
+                view = view[os.write(self._open, view) :]
         except OSError as error:
             raise ResourceError(f"{self._part.name}: {error.strerror}") from error
 
     def patch(self, offset: int, data: bytes) -> None:
         """Overwrite octets that are there already."""
-        os.pwrite(self._descriptor, data, offset)
+        os.pwrite(self._open, data, offset)
 
     def publish(self) -> None:
         """On disk for good, then visible under its name."""
         try:
-            os.fsync(self._descriptor)
+            os.fsync(self._open)
         except OSError as error:
             raise ResourceError(f"{self._part.name}: {error.strerror}") from error
-        os.close(self._descriptor)
+        self._close()
         self._part.rename(self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
-        os.close(self._descriptor)
+        """Leave nothing behind that was not published."""
+        self._close()
         self._part.unlink(missing_ok=True)
+
+    @property
+    def _open(self) -> int:
+        if self._descriptor is None:
+            raise StateError(f"{self.path.name} is closed")
+        return self._descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class Storage:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -296,6 +297,7 @@ class SessionDescription:
         return f"<SessionDescription {self.connection} [{streams}]>"
 
 
+@lru_cache(maxsize=1024)
 def is_nowhere(address: str | None) -> bool:
     """The addresses that mean hold: 0.0.0.0, its IPv6 twin, and names in .invalid (RFC 3264 §8.4, RFC 6157 §3.1)."""
     if address is None:

@@ -5,6 +5,7 @@ May not know which of these headers it came from.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from skryba.errors import ParseError
 from skryba.sip import grammar
@@ -12,6 +13,7 @@ from skryba.sip.grammar import Params
 from skryba.sip.uri import Uri
 
 # `*(token LWS)` of §25.1, and letters beyond ASCII, which phones send without the quotes they should have.
+_SHORT = 256  # characters; what is longer is never remembered, so what is remembered stays small
 _DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t\r\n\u0080-\U0010ffff]*")
 
 
@@ -25,6 +27,11 @@ class NameAddr:
 
     @classmethod
     def parse(cls, text: str) -> "NameAddr":
+        """All messages of a dialog have the same From and To: those read last are remembered."""
+        return _recent(text) if len(text) <= _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> "NameAddr":
         text = text.strip(grammar.WHITESPACE)
         display: str | None = None
         if text.startswith('"'):
@@ -80,3 +87,8 @@ class NameAddr:
 
     def with_param(self, name: str, value: str | None) -> "NameAddr":
         return replace(self, params=grammar.replace_param(self.params, name, value))
+
+
+@lru_cache(maxsize=1024)
+def _recent(text: str) -> NameAddr:
+    return NameAddr._parse(text)

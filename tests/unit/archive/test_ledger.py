@@ -189,14 +189,14 @@ def test_rows_wait_for_another_writer(
 def test_one_refused_row_does_not_take_its_neighbours_along(
     path: Path, open_ledger: Callable[..., Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_row = module._keep_row
+    keep_rows = module._keep_rows
 
-    def picky(connection: Any, row: Any) -> None:
-        if row.id == "bad":
+    def picky(connection: Any, batch: Any) -> None:
+        if any(row.id == "bad" for row in batch):
             raise IntegrityError("INSERT", {}, Exception("refused"))
-        keep_row(connection, row)
+        keep_rows(connection, batch)
 
-    monkeypatch.setattr(module, "_keep_row", picky)
+    monkeypatch.setattr(module, "_keep_rows", picky)
     ledger = open_ledger()
     for name in ("a", "bad", "z"):
         ledger.record_call(replace(ROW, id=name))
@@ -244,3 +244,24 @@ def wait_until(condition: Callable[[], bool]) -> None:
             return
         threading.Event().wait(0.005)
     raise AssertionError("did not happen within 5 s")
+
+
+def test_of_what_a_short_call_says_only_the_last_is_written(
+    path: Path, open_ledger: Callable[..., Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER", 30.0)  # ended by close
+    kept: list[str] = []
+    call_values = module._call_values
+
+    def watched(row: CallRow) -> dict[str, Any]:
+        kept.append(str(row.result))
+        return call_values(row)
+
+    monkeypatch.setattr(module, "_call_values", watched)
+    ledger = open_ledger()
+    for row in (ROW, replace(ROW, answered_at=STARTED), ENDED):
+        ledger.record_call(row)
+    ledger.close()
+    assert kept == ["completed"]
+    assert [row["result"] for row in rows(path)] == ["completed"]
+    assert ledger.written == 3

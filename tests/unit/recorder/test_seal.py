@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from skryba.codecs.g711 import PCMU_TO_LINEAR, PcmuEncoder
 from skryba.codecs.tones import sweep
+from skryba.errors import ResourceError
 from skryba.recorder.manifest import State, wall_clock
 from skryba.recorder.seal import Sealed, read_outcome, seal
-from skryba.recorder.storage import Storage
+from skryba.recorder.storage import PartFile, Storage
 from skryba.recorder.verify import verify
 from tests.support.evidence import EPOCH, ID, MS, PCMU, START, Arrival, Speaker, merge, meta, read_wav, spool, stop
 
@@ -275,6 +276,21 @@ def test_a_crash_between_audio_and_manifest_is_repaired(storage: Storage) -> Non
     assert again == outcome
     assert np.array_equal(samples[:32000, 0], heard(TONE))
     assert list(storage.recordings.rglob("*.part")) == []
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_half_done(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise ResourceError("No space left on device")
+
+    for method in ("write", "publish"):
+        storage.spool_path(ID).write_bytes(plain())
+        with monkeypatch.context() as patch:
+            patch.setattr(PartFile, method, full)
+            with pytest.raises(ResourceError, match="No space left"):
+                seal(storage, ID)
+        assert [path for path in storage.recordings.rglob("*") if path.is_file()] == []
+        assert storage.spools() == [ID]
+    assert seal(storage, ID).state is State.OK
 
 
 def test_spools_without_a_beginning_leave_nothing(storage: Storage) -> None:

@@ -42,6 +42,19 @@ def test_kept_spools_stay(tmp_path: Path) -> None:
     assert storage.spools() == [ID]
 
 
+def test_a_full_disk_leaves_the_spool_for_another_time(tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "recordings", tmp_path / "spool")
+    storage.spool_path(ID).write_bytes(DATA)
+    storage.recordings.rmdir()
+    storage.recordings.write_text("in the way")
+    [outcome] = run(storage, ID)
+    assert (outcome.state, outcome.audio) == (State.FAILED, None)
+    assert outcome.reasons[0].startswith("not sealed yet: ")
+    assert storage.spools() == [ID]
+    storage.recordings.unlink()
+    assert run(storage, ID)[0].audio is not None
+
+
 def test_a_spool_that_cannot_be_sealed_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = Storage(tmp_path / "recordings", tmp_path / "spool")
     for name in ("aaaa", "bbbb"):

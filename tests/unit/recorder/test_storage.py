@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skryba.errors import ResourceError
+from skryba.errors import ResourceError, StateError
 from skryba.recorder.storage import PartFile, SpoolFile, Storage
 from tests.support.evidence import ID
 
@@ -91,6 +91,15 @@ def test_a_part_becomes_public_only_when_it_is_complete(storage: Storage) -> Non
     assert os.listdir(place.audio.parent) == [f"{ID}.wav"]
     assert place.audio.read_bytes() == b"headtail"
     assert place.audio.stat().st_mode & 0o007 == 0
+
+
+def test_a_published_part_takes_no_more_and_cannot_be_discarded(storage: Storage) -> None:
+    part = PartFile(storage.place(ID, AT).audio)
+    part.publish()
+    with pytest.raises(StateError, match="is closed"):
+        part.patch(0, b"x")
+    part.discard()
+    assert part.path.exists()
 
 
 def test_spools_are_listed_oldest_first_and_only_ours(storage: Storage) -> None:
