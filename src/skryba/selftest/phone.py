@@ -23,6 +23,7 @@ from skryba.sip.events import (
     ResponseReceived,
     TransactionFailed,
 )
+from skryba.sip.grammar import format_host
 from skryba.sip.headers import Headers
 from skryba.sip.message import Request, Response, response_to
 from skryba.sip.name_addr import NameAddr
@@ -49,7 +50,7 @@ class Phone:
         answers_after: float | None = 0.0,
     ) -> None:
         """`answers_after`: seconds of ringing before a call is answered; None: whoever holds `incoming` does."""
-        self.user, self.domain, self.password = user, domain, password
+        self.user, self.domain, self.password = user, format_host(domain, None), password
         self.proxy, self.host, self.voice, self.codecs = proxy, host, voice or Voice(user), codecs
         self.answers_after = answers_after
         self.token = token
