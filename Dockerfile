@@ -11,7 +11,7 @@ COPY src src
 RUN /opt/skryba/bin/pip install --no-cache-dir --no-deps .
 # Code for any processor of this architecture, not for the one that happens to build the image.
 ENV NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/skryba/cache
-RUN /opt/skryba/bin/python -c 'from skryba.media.loop import warm; warm()' \
+RUN /opt/skryba/bin/python -c 'from skryba.media import loop; from skryba.recorder import demux, seal; loop.warm(); demux.warm(); seal.warm()' \
     && /opt/skryba/bin/pip uninstall --yes --quiet pip setuptools
 
 FROM python:3.11-slim-bookworm

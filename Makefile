@@ -57,7 +57,7 @@ peers:
 
 .venv/.warm: .venv/.run $(wildcard src/skryba/media/*.py)
 	@echo "compiling the media engine, once"
-	$(BIN)/python -c 'from skryba.media.loop import warm; warm()'
+	$(BIN)/python -c 'from skryba.media import loop; from skryba.recorder import demux, seal; loop.warm(); demux.warm(); seal.warm()'
 	@touch $@
 
 .venv/.dev: .venv/.run requirements/dev.txt
