@@ -80,7 +80,6 @@ async def _recorder(config: Config, _: Path) -> int:
             recordings=config.recorder.folder,
             spool=config.recorder.spool,
             control=recorder_socket(config),
-            keep_spool=config.recorder.keep_spool,
         ),
         lambda event, facts: structlog.get_logger("recorder").info(event, **facts),
     )

@@ -21,11 +21,12 @@ from skryba.archive.ledger import Ledger
 from skryba.archive.observer import LedgerObserver
 from skryba.b2bua.agent import Agent
 from skryba.b2bua.server import Server
-from skryba.b2bua.settings import Binding, Limits, Settings, Station, TrunkSettings
+from skryba.b2bua.settings import Binding, Settings
 from skryba.config.model import Config
 from skryba.control import ControlDoor
+from skryba.directory import settings
 from skryba.errors import ConfigError, ResourceError
-from skryba.housecall import NAME, NUMBER, HouseLine, with_house_line
+from skryba.housecall import NAME, HouseLine, with_house_line
 from skryba.log import log_notice
 from skryba.media.engine import MediaEngine
 from skryba.media.stats import StreamStats
@@ -48,6 +49,7 @@ from skryba.terms import SocketAddress
 
 _ROWS_PER_CALL = 2
 _BEAT = 0.05
+_WATCH = 0.5  # seconds between looks at the recorder
 # Ended calls wait 32 s in their transactions: a full collection over thousands of them stops all calls for 60 ms, so it
 # comes seldom (about twice a minute at 150 calls/s); the young are looked through often, 1 ms at a time.
 _GC_THRESHOLDS = (10_000, 5, 40)
@@ -83,63 +85,6 @@ class Policy:
         return self._engine.decide(facts)
 
 
-async def _settings(config: Config, bindings: tuple[Binding, ...], house: HouseLine) -> Settings:
-    """The core's view of the configuration, the house's own station and trunk included."""
-    stations = {
-        each.id: Station(each.id, each.password, each.name, frozenset(each.groups), each.number or None)
-        for each in config.station
-    }
-    stations[NAME] = Station(NAME, house.password, "Self-test")
-    trunks = []
-    loop = asyncio.get_running_loop()
-    for each in config.trunk:
-        try:
-            found = await loop.getaddrinfo(each.host, each.port, type=socket.SOCK_DGRAM)
-        except OSError as error:
-            log.error("trunk left out: its host has no address", trunk=each.id, host=each.host, error=str(error))
-            continue
-        address = SocketAddress(str(found[0][4][0]), each.port)
-        trunks.append(
-            TrunkSettings(
-                id=each.id,
-                host=each.host,
-                address=address,
-                transport=each.transport,
-                register=each.register_,
-                username=each.username,
-                password=each.password,
-                accept=frozenset(each.accept or (address.host,)),
-                prefixes=each.prefix,
-                options_interval=each.options_interval,
-                expires=each.expires,
-            )
-        )
-    trunks.append(
-        TrunkSettings(
-            id=NAME,
-            host=str(house.trunk.host),
-            address=house.trunk,
-            prefixes=(NUMBER,),
-            exclusive=True,
-            options_interval=0,
-        )
-    )
-    return Settings(
-        domain=config.sip.domain,
-        bindings=bindings,
-        stations=stations,
-        trunks=tuple(trunks),
-        numbers=config.numbers,
-        limits=Limits(
-            calls=config.limits.calls,
-            max_duration=config.limits.max_duration,
-            answer_timeout=config.limits.answer_timeout,
-        ),
-        emergency=frozenset(config.policy.emergency),
-        country=config.policy.country,
-    )
-
-
 class Signalling:
     """One run of the process. `run()` returns its exit code."""
 
@@ -170,7 +115,7 @@ class Signalling:
         self._recorder = RecorderLink(recorder_socket(config), rings, self._recorder_message)
         self._engine = MediaEngine(
             ring_paths=rings,
-            ring_bytes=config.recorder.ring_megabytes << 20,
+            ring_bytes=(config.recorder.ring_megabytes or 64) << 20,
             rows=_ROWS_PER_CALL * config.limits.calls,
             host=config.media.host,
             port_range=config.media.ports,
@@ -184,6 +129,7 @@ class Signalling:
         )
         async with asyncio.TaskGroup() as group:
             linking = group.create_task(self._recorder.run(), name="recorder link")
+            watching = group.create_task(self._watch_recorder(), name="recorder watch")
             try:
                 await self._open(loop)
                 await self._stopping.wait()
@@ -191,6 +137,7 @@ class Signalling:
             except OSError as error:
                 raise ResourceError(f"cannot take calls: {error}") from error
             finally:
+                watching.cancel()
                 linking.cancel()
                 await self._close()
         log.info("ended")
@@ -209,7 +156,7 @@ class Signalling:
             for each, local in zip(config.sip.bindings, bound, strict=True)
         )
         house = self._house_line(bindings[0].local)
-        self._agent = self._make_agent(await _settings(config, bindings, house))
+        self._agent = self._make_agent(await settings(config, bindings, house))
         self._server = Server(
             agent=self._agent,
             transport=self._transport,
@@ -266,6 +213,17 @@ class Signalling:
         if hasattr(self, "_server"):
             self._server.receive(data, flow)
 
+    async def _watch_recorder(self) -> None:
+        """Calls that must be recorded are refused or ended while nothing can be."""
+        before = ""
+        while True:
+            why = self._recorder.unrecordable(clock.now())
+            if why != before and hasattr(self, "_server"):
+                log.warning("recording not possible", reason=why) if why else log.info("recording possible again")
+                self._server.recorder_changed(why)
+                before = why
+            await asyncio.sleep(_WATCH)
+
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _recorder_message(self, message: Mapping[str, Any]) -> None:
@@ -318,6 +276,8 @@ class Signalling:
     def _problems(self, connected: bool) -> Iterator[str]:
         if not connected:
             yield "the recorder is not connected: calls go on unrecorded until it is back"
+        elif why := self._recorder.unrecordable(clock.now()):
+            yield f"nothing can be recorded: {why}"
         if not self._policy.loaded:
             yield "the rules could not be loaded: nothing new is decided"
         if stuck := self._heartbeat.problem():

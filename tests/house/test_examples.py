@@ -3,8 +3,10 @@
 import tomllib
 from pathlib import Path
 
+from skryba.config.keeping import Hook
 from skryba.config.load import load
-from skryba.config.model import Config, Section, Station, Trunk
+from skryba.config.model import Config, Station, Trunk
+from skryba.config.words import Section
 from skryba.rulebook import read_rules
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -23,6 +25,7 @@ def test_example_configuration_shows_every_option() -> None:
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             assert set(document[name]) == set(field.annotation.model_fields)
     assert set(document["station"][0]) == set(Station.model_fields)
+    assert set(document["hook"][0]) == set(Hook.model_fields)
     assert set(document["trunk"][0]) == {field.alias or name for name, field in Trunk.model_fields.items()}
 
 

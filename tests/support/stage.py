@@ -87,7 +87,7 @@ class Stage:
         policy: Callable[[CallFacts], Decision] | Decision = NEVER,
         *,
         configured: Settings | None = None,
-        prompts: frozenset[tuple[str, str]] = frozenset({("standard", "pl")}),
+        prompts: frozenset[tuple[str, str]] = frozenset({("standard", "pl"), ("unrecorded", "pl")}),
     ) -> None:
         self.now = 1000.0
         self.network = Network()
@@ -270,13 +270,13 @@ class Stage:
             def end(side: Side = side, completed: bool = completed) -> None:
                 if side in self._playing.get(command.call, set()):
                     self._playing[command.call].discard(side)
-                    self._finished(command.call, side, completed=completed)
+                    self._finished(command.call, side, completed=completed, prompt=command.prompt)
 
             self.later(PROMPT, end)
 
-    def _finished(self, call: str, side: Side, *, completed: bool) -> None:
+    def _finished(self, call: str, side: Side, *, completed: bool, prompt: str = "standard") -> None:
         start = int((self.now - PROMPT) * 1e9)
-        evidence = PromptEvidence("standard", "1", "pl", "ab" * 32, start, int(self.now * 1e9), completed)
+        evidence = PromptEvidence(prompt, "1", "pl", "ab" * 32, start, int(self.now * 1e9), completed)
         self.agent.prompt_finished(call, side, evidence, self.now)
 
     # --- topology hiding ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Where processes meet."""
 
-from skryba.config.model import Config, Media, Recorder
+from skryba.config.keeping import Recorder
+from skryba.config.model import Config, Media
 from skryba.places import recorder_socket, ring_paths
 
 

@@ -67,7 +67,7 @@ class Agent:
         self._trunks = {
             trunk.id: Trunk(settings, trunk, self._board, token, self._notices.append) for trunk in settings.trunks
         }
-        around = Surroundings(
+        self._around = around = Surroundings(
             settings=settings,
             board=self._board,
             routing=Routing(settings, self.registrar, self._trunks),
@@ -144,6 +144,13 @@ class Agent:
     def media_silent(self, call_id: str, side: Side, now: float) -> None:
         """No packet from that side for the configured time; repeat at least every 10 s while it lasts."""
         self._on_call(call_id, lambda call: call.media_silent(side, now), now)
+
+    def recorder_changed(self, unrecordable: str, now: float) -> None:
+        """Why nothing can be recorded just now, empty when it can. Calls that must be recorded end (rule C17)."""
+        self._around.unrecordable = unrecordable
+        if unrecordable:
+            for call_id in list(self._calls):
+                self._on_call(call_id, lambda call: call.recording_failed(now), now)
 
     # --- what comes out ---------------------------------------------------------------------------------------------
 

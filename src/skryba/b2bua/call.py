@@ -108,6 +108,11 @@ class Call:
         self._talk.silent(side, now)
         self._after(now)
 
+    def recording_failed(self, now: float) -> None:
+        """Nothing can be recorded any more; the surroundings say why."""
+        self._setup.recording_failed(now)
+        self._after(now)
+
     def hang_up(self, reason: str, now: float) -> None:
         """An operator's or a shutdown's wish."""
         self._course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, cause=(503, reason))

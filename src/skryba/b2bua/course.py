@@ -14,6 +14,7 @@ from skryba.b2bua.notices import CallEnded
 from skryba.b2bua.parties import Parties
 from skryba.b2bua.recording import Recording
 from skryba.b2bua.refusal import Refusal
+from skryba.b2bua.requirement import Requirement
 from skryba.b2bua.routing import Route
 from skryba.b2bua.signals import Extras
 from skryba.b2bua.snapshot import CallSnapshot, CallState, Timings
@@ -35,7 +36,7 @@ class Course:
 
     __slots__ = (
         "answered_at", "around", "consent", "id", "invitation", "line", "max_forwards", "offer", "parties", "parts",
-        "recording", "route", "started_at", "state", "streams", "timings", "wishes",
+        "recording", "requirement", "route", "started_at", "state", "streams", "timings", "wishes",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Course:
         self.state = CallState.OFFERED
         self.line = around.board.line(owner)
         self.consent = Consent(decision, route.direction)
+        self.requirement = Requirement(decision, around.settings.language)
         self.recording = Recording(call_id, recording_id, around.emit)
         self.streams = Streams(call_id, around.emit)
         self.wishes = Wishes(around.settings, self.consent)

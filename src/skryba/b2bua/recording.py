@@ -87,4 +87,5 @@ def decision_facts(decision: Decision) -> dict[str, object]:
         "legal_basis": decision.legal_basis,
         "retention": decision.retention,
         "version": decision.version,
+        "renditions": None if decision.renditions is None else list(decision.renditions),
     }

@@ -86,6 +86,9 @@ class Server:
     def drain(self) -> None:
         self._turn(lambda: self._agent.drain(clock.now()))
 
+    def recorder_changed(self, unrecordable: str) -> None:
+        self._turn(lambda: self._agent.recorder_changed(unrecordable, clock.now()))
+
     def hang_up(self, call: str, reason: str) -> None:
         self._turn(lambda: self._agent.hang_up(call, reason, clock.now()))
 

@@ -98,6 +98,7 @@ class Settings:
     pass_headers: frozenset[str] = frozenset()  # lower case, in addition to the built-in list
     recordable: tuple[str, ...] = (*PLAYABLE, "L16/8000", "L16/16000")
     retry_after: int = 30  # seconds, told with 503
+    language: str = "pl"  # of what is said where no rule names a language
 
     def binding(self, transport: str, host: str) -> Binding | None:
         """The binding that can reach a peer at this numeric host."""

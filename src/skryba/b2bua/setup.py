@@ -41,7 +41,9 @@ class Setup:
         """Policy has decided; ask for ports unless there is nobody to call."""
         course = self._course
         course.around.tell(CallStarted(course.snapshot()))
-        if self._plan(now):
+        if course.requirement.refuses(course.around.unrecordable):
+            self._turn_away(f"recording required: {course.around.unrecordable}", now)
+        elif self._plan(now):
             callee = course.parties.dialling.first.flow.remote.host
             course.streams.open({Side.CALLER: course.caller.flow.remote.host, Side.CALLEE: callee})
 
@@ -61,7 +63,7 @@ class Setup:
         if course.state is not CallState.OFFERED:
             return
         course.streams.opened(ports)
-        if course.consent.first:
+        if course.requirement.gives_up(course.around.unrecordable) or course.consent.first:
             self._greet(now)
         else:
             self._dial(now)
@@ -74,14 +76,17 @@ class Setup:
             return
         if course.route.emergency:
             self._dial(now)
-            return
-        wait = (("Retry-After", str(course.around.settings.retry_after)),)
-        course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, extras=wait)
+        else:
+            self._turn_away(reason, now)
+
+    def _turn_away(self, reason: str, now: float) -> None:
+        wait = (("Retry-After", str(self._course.around.settings.retry_after)),)
+        self._course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, extras=wait)
 
     # --- the notice -------------------------------------------------------------------------------------------------
 
     def _greet(self, now: float) -> None:
-        """Inbound: the caller hears the notice before anything else, answered first or by early media."""
+        """The caller hears the notice, or the farewell, before anything else: answered first, or by early media."""
         course = self._course
         caller, at = course.caller, course.streams.at(Side.CALLER)
         assert at is not None  # ports have just been lent
@@ -95,7 +100,7 @@ class Setup:
             self._unheard(str(error), now)  # no prompt speaks the caller's codecs
             return
         self._greeted = True
-        if course.consent.when is When.FIRST_EARLY:
+        if course.consent.when is When.FIRST_EARLY and course.requirement.farewell is None:
             course.parties.inbound.progress(183, answer, "", (), now)
         else:
             course.parties.inbound.accept(answer, "", (), now)
@@ -105,7 +110,7 @@ class Setup:
     def _announce(self, now: float) -> None:
         course = self._course
         legs = {leg.side: leg for leg in (course.caller, course.callee) if leg is not None}
-        notice = course.consent.begin(tuple(legs), course.around.prompts)
+        notice = course.requirement.farewell or course.consent.begin(tuple(legs), course.around.prompts)
         if notice is None:
             self._unheard(course.consent.failure, now)
             return
@@ -120,7 +125,12 @@ class Setup:
         """One party heard the notice, or part of it."""
         course = self._course
         course.around.tell(NoticePlayed(course.id, side, evidence))
-        if course.consent.finish(side, evidence) and course.state is CallState.ANNOUNCING:
+        if course.state is not CallState.ANNOUNCING:
+            course.consent.finish(side, evidence)
+        elif course.requirement.farewell is not None:
+            if evidence.prompt == course.requirement.farewell.prompt:
+                self._part(now)  # whoever hears it first; both were told at the same time
+        elif course.consent.finish(side, evidence):
             self._heard(now)
 
     def prompt_failed(self, reason: str, now: float) -> None:
@@ -129,7 +139,24 @@ class Setup:
             self._course.streams.hush()
             self._unheard(reason, now)
 
+    def recording_failed(self, now: float) -> None:
+        """Nothing can be recorded any more: a call that must be recorded is told so and ends."""
+        course = self._course
+        if course.recording.running and course.requirement.gives_up(course.around.unrecordable):
+            course.recording.mark("recording failed")
+            self._announce(now)
+
+    def _part(self, now: float) -> None:
+        """The farewell was heard, or cannot be."""
+        course = self._course
+        course.streams.played()
+        reason = course.requirement.reason
+        course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, cause=(503, "recording required"))
+
     def _unheard(self, reason: str, now: float) -> None:
+        if self._course.requirement.farewell is not None:
+            self._part(now)
+            return
         self._course.consent.fail(reason)
         self._heard(now)
 
@@ -288,6 +315,9 @@ class Setup:
 
     def _bridge(self, callee: Leg, now: float) -> None:
         course = self._course
+        if course.requirement.gives_up(course.around.unrecordable or course.consent.failure):
+            self._announce(now)
+            return
         course.step(Step.BRIDGE)
         course.streams.bridge(course.caller, callee)
         course.reached(bridged=now)

@@ -37,6 +37,9 @@ TABLE: dict[tuple[CallState, Step], CallState] = {
     (_S.DIALLING, Step.ANSWER): _S.ANSWERED,
     (_S.RINGING, Step.ANSWER): _S.ANSWERED,
     (_S.ANSWERED, Step.ANNOUNCE): _S.ANNOUNCING,  # outbound: both hear it at the answer
+    (_S.ANNOUNCING, Step.ANNOUNCE): _S.ANNOUNCING,  # the farewell of a call that had to be recorded and cannot be
+    (_S.ACTIVE, Step.ANNOUNCE): _S.ANNOUNCING,
+    (_S.HELD, Step.ANNOUNCE): _S.ANNOUNCING,
     (_S.ANSWERED, Step.BRIDGE): _S.ACTIVE,
     (_S.ANNOUNCING, Step.BRIDGE): _S.ACTIVE,
     (_S.ACTIVE, Step.HOLD): _S.HELD,

@@ -28,3 +28,4 @@ class Surroundings:
     at: Callable[[float], datetime]
     prompts: Collection[tuple[str, str]]
     released: Callable[[str], None]
+    unrecordable: str = ""  # why nothing can be recorded just now; empty when all is well

@@ -36,7 +36,7 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 def faults(config: Config) -> list[Found]:
     """All of them."""
-    return [*_addresses(config), *_stations(config), *_trunks(config), *_numbers(config)]
+    return [*_addresses(config), *_stations(config), *_trunks(config), *_numbers(config), *_keeping(config)]
 
 
 def weakness(password: str, station: str) -> str | None:
@@ -72,8 +72,27 @@ def _addresses(config: Config) -> Iterator[Found]:
     if _is_wildcard(config.media.host) and not config.media.advertise:
         remedy = "Set media.host to one address, or media.advertise to the address that phones reach"
         yield ("media", "host"), "SDP needs an address when RTP is bound to all", remedy
-    if not config.operations.database.startswith("sqlite:///"):
-        yield ("operations", "database"), "only SQLite is known", 'Write sqlite:///FILE, such as "sqlite:///skryba.db"'
+    if not config.operations.database.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        remedy = 'Write "sqlite:///skryba.db" or "postgresql://user:password@host/name"'
+        yield ("operations", "database"), "only SQLite and PostgreSQL are known", remedy
+
+
+def _keeping(config: Config) -> Iterator[Found]:
+    encryption, storage = config.encryption, config.storage
+    if encryption.mode == "public" and encryption.public_key is None:
+        yield ("encryption", "public_key"), "mode public needs a public key", "`skryba keys init --public` makes a pair"
+    if encryption.passphrase and encryption.command:
+        yield ("encryption", "command"), "there can be one master key only", "Remove passphrase or command"
+    if storage.kind == "s3":
+        for name in ("endpoint", "bucket", "access_key", "secret_key"):
+            if not getattr(storage, name):
+                yield ("storage", name), "storage of kind s3 needs it", 'Set it, or storage.kind = "local"'
+    for index in _repeated([hook.id for hook in config.hook]):
+        yield (
+            ("hook", index, "id"),
+            f"there is already a hook {config.hook[index].id}",
+            "Give each hook an id of its own",
+        )
 
 
 def _stations(config: Config) -> Iterator[Found]:

@@ -16,7 +16,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from skryba.config import checks
 from skryba.config.faults import Fault, FaultyConfigError, key_of, problem_and_remedy
 from skryba.config.lines import Lines
-from skryba.config.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Config, Section
+from skryba.config.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Config
+from skryba.config.words import Section
 from skryba.policy.e164 import normalise
 
 PATH_VARIABLE = "SKRYBA_CONFIG"  # names the file itself, for containers; see `locate`

@@ -1,96 +1,47 @@
 """The options: names, types, defaults, bounds and what they mean. The reference is written from here.
 
-Knows no file and no environment: values come in, a frozen `Config` or pydantic's list of errors comes out.
+Knows no file and no environment: values come in, a frozen `Config` or pydantic's list of errors comes out. What
+becomes of recordings stands in `keeping`.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from skryba.config.keeping import Encryption, Evidence, Hook, Recorder, Storage
+from skryba.config.words import (
+    Binding,
+    Identifier,
+    NonEmptyText,
+    Seconds,
+    Section,
+    Text,
+    address_text,
+    binding_text,
+    empty_is_none,
+    even_range,
+    numeric,
+    numeric_or_empty,
+    parse_address,
+    parse_binding,
+)
 from skryba.terms import SocketAddress
 
 ENVIRONMENT_PREFIX = "SKRYBA_"
 ENVIRONMENT_DELIMITER = "__"
 
 
-class Binding(NamedTuple):
-    """One place to listen for SIP."""
-
-    transport: str
-    address: SocketAddress
-
-
-def parse_address(text: str) -> SocketAddress:
-    """`127.0.0.1:5060` or `[::1]:5060`; ValueError otherwise."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("write an address as 192.0.2.1:5060 or [2001:db8::1]:5060")
-    return SocketAddress(_numeric(host.removeprefix("[").removesuffix("]")), int(port))
-
-
-def parse_binding(text: str) -> Binding:
-    """`udp:127.0.0.1:5060`; ValueError otherwise."""
-    transport, colon, address = text.partition(":")
-    if not colon or transport not in {"udp", "tcp"}:
-        raise ValueError("write a place to listen as udp:192.0.2.1:5060 or tcp:[2001:db8::1]:5060")
-    return Binding(transport, parse_address(address))
-
-
-def _numeric(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise ValueError("write a numeric IPv4 or IPv6 address, not a name") from None
-
-
-def _binding(text: str) -> str:
-    parse_binding(text)
-    return text
-
-
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
-def _numeric_or_empty(text: str) -> str:
-    return _numeric(text) if text else text
-
-
-def _even_range(ports: tuple[int, int]) -> tuple[int, int]:
-    if not 1024 <= ports[0] < ports[1] <= 65535 or ports[0] % 2:
-        raise ValueError("write two ports, the lower one even, both between 1024 and 65535, such as [20000, 29999]")
-    return ports
-
-
-def _empty_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
-NonEmptyText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """One table of the file. Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
 class Sip(Section):
     """Where Skryba listens for SIP and what it calls itself."""
 
-    listen: Annotated[tuple[Annotated[str, AfterValidator(_binding)], ...], Field(min_length=1)] = Field(
+    listen: Annotated[tuple[Annotated[str, AfterValidator(binding_text)], ...], Field(min_length=1)] = Field(
         default=("udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"),
         description="Places to listen: `udp:` or `tcp:`, a numeric address, a port. IPv6 in brackets.",
     )
     domain: NonEmptyText = Field(default="skryba.local", description="Domain and digest realm of the stations.")
-    advertise: Annotated[str, AfterValidator(_numeric_or_empty)] = Field(
+    advertise: Annotated[str, AfterValidator(numeric_or_empty)] = Field(
         default="",
         description="Address that phones and trunks are told to use for SIP. Empty: the address listened on. "
         "Needed when listening on 0.0.0.0 or [::], or behind a static NAT.",
@@ -110,14 +61,14 @@ class Sip(Section):
 class Media(Section):
     """Where voice passes through."""
 
-    host: Annotated[str, AfterValidator(_numeric)] = Field(
+    host: Annotated[str, AfterValidator(numeric)] = Field(
         default="127.0.0.1",
         description="Address to bind RTP ports to.",
     )
-    advertise: Annotated[str, AfterValidator(_numeric_or_empty)] = Field(
+    advertise: Annotated[str, AfterValidator(numeric_or_empty)] = Field(
         default="", description="Address written into SDP. Empty: the same as `host`."
     )
-    ports: Annotated[tuple[int, int], AfterValidator(_even_range)] = Field(
+    ports: Annotated[tuple[int, int], AfterValidator(even_range)] = Field(
         default=(20000, 29999),
         description="First and last UDP port for RTP and RTCP. A call takes four. "
         "Keep it apart from the kernel's own range (`net.ipv4.ip_local_port_range`).",
@@ -141,30 +92,6 @@ class Media(Section):
     )
 
 
-class Recorder(Section):
-    """Where recordings go."""
-
-    folder: Path = Field(
-        default=Path("recordings"),
-        description="Folder of finished recordings: `YYYY/MM/DD/<id>.wav` and `.json`.",
-    )
-    spool: Path = Field(
-        default=Path("spool"),
-        description="Folder of the packet evidence of running recordings; best on the same disk as `folder`.",
-    )
-    keep_spool: bool = Field(
-        default=False,
-        description="Keep the packets after the recording was sealed, for fault finding.",
-    )
-    ring_megabytes: int = Field(
-        default=64,
-        ge=1,
-        le=4096,
-        description="Shared memory between a media thread and the recorder, in MiB. "
-        "64 last about 6 s at 500 calls; what does not fit is counted.",
-    )
-
-
 class Policy(Section):
     """What decides whether a call is recorded."""
 
@@ -182,7 +109,7 @@ class Notice(Section):
     """What the parties are told."""
 
     language: Literal["pl", "en"] = Field(default="pl", description="Language of notices for rules that name none.")
-    prompts: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+    prompts: Annotated[Path | None, BeforeValidator(empty_is_none)] = Field(
         default=None, description="Extra folder of prompts: `<id>.<language>.wav`. Empty: those that come with Skryba."
     )
 
@@ -198,9 +125,13 @@ class Limits(Section):
 class Operations(Section):
     """How Skryba is run and watched."""
 
-    metrics: Annotated[str, AfterValidator(_address)] = Field(
+    metrics: Annotated[str, AfterValidator(address_text)] = Field(
         default="127.0.0.1:9464",
         description="Address of /metrics, /healthz and /readyz. Keep it on loopback or a management network.",
+    )
+    keeper_metrics: Annotated[str, AfterValidator(address_text)] = Field(
+        default="127.0.0.1:9465",
+        description="The same of the keeper process: uploads, hooks, reconciliation, disk.",
     )
     control: Path = Field(default=Path("run/control.sock"), description="Unix socket between signalling and recorder.")
     drain_timeout: int = Field(default=300, ge=0, description="Seconds that running calls are given after SIGTERM.")
@@ -214,12 +145,17 @@ class Operations(Section):
     )
     database: NonEmptyText = Field(
         default="sqlite:///skryba.db",
-        description="Ledger of all calls, as an SQLAlchemy address of SQLite.",
+        description="Ledger of all calls and catalogue of all recordings: `sqlite:///FILE`, or "
+        "`postgresql://USER:PASSWORD@HOST/NAME`.",
     )
 
     @property
     def metrics_address(self) -> SocketAddress:
         return parse_address(self.metrics)
+
+    @property
+    def keeper_address(self) -> SocketAddress:
+        return parse_address(self.keeper_metrics)
 
 
 class Station(Section):
@@ -251,7 +187,7 @@ class Trunk(Section):
     )
     username: Text = Field(default="", description="User name for digest authentication.")
     password: Text = Field(default="", description="Password for digest authentication.", repr=False)
-    accept: tuple[Annotated[str, AfterValidator(_numeric)], ...] = Field(
+    accept: tuple[Annotated[str, AfterValidator(numeric)], ...] = Field(
         default=(),
         description="Source addresses that calls from this trunk come from. Empty: `host`, when it is numeric.",
     )
@@ -283,6 +219,9 @@ class Config(BaseSettings):
     sip: Sip = Sip()
     media: Media = Media()
     recorder: Recorder = Recorder()
+    encryption: Encryption = Encryption()
+    evidence: Evidence = Evidence()
+    storage: Storage = Storage()
     policy: Policy = Policy()
     notice: Notice = Notice()
     limits: Limits = Limits()
@@ -292,6 +231,7 @@ class Config(BaseSettings):
     )
     station: tuple[Station, ...] = ()
     trunk: tuple[Trunk, ...] = ()
+    hook: tuple[Hook, ...] = ()
 
     @classmethod
     def settings_customise_sources(

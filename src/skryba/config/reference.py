@@ -12,12 +12,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from skryba.config.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Config, Section, Station, Trunk
+from skryba.config.keeping import Hook
+from skryba.config.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Config, Station, Trunk
+from skryba.config.words import Section
 
 _INTRODUCTION = """\
 # Configuration
 
-<!-- Written by `make docs` from src/skryba/config/model.py. Do not edit. -->
+<!-- Written by `make docs` from src/skryba/config/. Do not edit. -->
 
 One TOML file: `skryba.toml` in the working folder, else `var/skryba.toml`, else `/etc/skryba/skryba.toml`;
 `--config` or the variable `SKRYBA_CONFIG` names another. Relative paths count from the file's folder. Every
@@ -42,7 +44,7 @@ def reference() -> str:
             parts.append(_table(f"`[{name}]`", section, ENVIRONMENT_PREFIX + name.upper() + ENVIRONMENT_DELIMITER))
     numbers = Config.model_fields["numbers"].description
     parts.append(f"## `[numbers]`\n\n{numbers} Environment: `{ENVIRONMENT_PREFIX}NUMBERS`, a JSON table.\n")
-    for name, model in (("station", Station), ("trunk", Trunk)):
+    for name, model in (("station", Station), ("trunk", Trunk), ("hook", Hook)):
         parts.append(_table(f"`[[{name}]]`", model, None))
     return "\n".join(parts)
 

@@ -147,6 +147,8 @@ def _decision(rule: Rule, version: str) -> Decision:
         legal_basis=rule.legal_basis,
         retention=rule.retention,
         version=version,
+        if_unrecordable=rule.if_unrecordable,
+        renditions=rule.renditions,
     )
 
 

@@ -18,6 +18,14 @@ class Mode(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class IfUnrecordable(StrEnum):
+    """What becomes of a call that should be recorded and cannot be (product rules C16, C17)."""
+
+    CONTINUE = "continue"  # unrecorded, with an alarm
+    REFUSE = "refuse"  # 503 before anybody is rung; a running call is ended with an announcement
+    END = "end"  # answered, told why, ended
+
+
 class NoticeMoment(StrEnum):
     """When the caller of an inbound call hears the notice; other calls hear it at the callee's answer."""
 
@@ -78,3 +86,5 @@ class Decision:
     legal_basis: str | None = None
     retention: str | None = None
     version: str = ""
+    if_unrecordable: IfUnrecordable = IfUnrecordable.CONTINUE
+    renditions: tuple[str, ...] | None = None  # files beside the WAV: flac, opus, mp3; None: as configured

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from skryba.errors import ConfigError
 from skryba.policy.e164 import normalise
 from skryba.policy.hours import Hours
-from skryba.policy.model import Mode, Notice, NoticeMoment
+from skryba.policy.model import IfUnrecordable, Mode, Notice, NoticeMoment
 from skryba.policy.places import Places
 from skryba.terms import Direction
 
@@ -26,13 +26,14 @@ _LANGUAGES = ("pl", "en")
 _TOP = ("never", "always", "always_like", "rule")
 _KEYS = (
     "id", "station", "direction", "number", "did", "trunk", "hours", "zone", "mode", "purpose", "legal_basis",
-    "retention", "notice", "notice_reason", "language", "notice_moment",
+    "retention", "notice", "notice_reason", "language", "notice_moment", "if_unrecordable", "renditions",
 )  # fmt: skip
 _OWED = ("purpose", "legal_basis", "retention", "notice")  # product rule A11
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}\Z")
 _RETENTION = re.compile(r"[1-9][0-9]{0,4}[dwmy]\Z")
 _PREFIX = re.compile(r"\+[0-9]{1,15}\Z")
-Choice = TypeVar("Choice", Mode, NoticeMoment)
+_RENDITIONS = ("flac", "opus", "mp3")
+Choice = TypeVar("Choice", Mode, NoticeMoment, IfUnrecordable)
 _TOML_LINE = re.compile(r"at line ([0-9]+)")
 
 
@@ -53,6 +54,8 @@ class Rule:
     purpose: str | None = None
     legal_basis: str | None = None
     retention: str | None = None
+    if_unrecordable: IfUnrecordable = IfUnrecordable.CONTINUE
+    renditions: tuple[str, ...] | None = None  # None: as configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,9 @@ class _Reader:
             purpose=self._text("purpose"),
             legal_basis=self._text("legal_basis"),
             retention=self._retention(),
+            if_unrecordable=self._choice("if_unrecordable", IfUnrecordable, IfUnrecordable.CONTINUE)
+            or IfUnrecordable.CONTINUE,
+            renditions=tuple(self._list("renditions", (), self._rendition)) if "renditions" in self._table else None,
         )
 
     def _id(self, taken: set[str]) -> str:
@@ -211,6 +217,12 @@ class _Reader:
                 yield entry
             if (number := self._number(entry, key)) is not None:
                 yield number
+
+    def _rendition(self, entry: str) -> str | None:
+        if entry not in _RENDITIONS:
+            self._fault("renditions", f"{entry!r} is no rendition", f"Choose among {', '.join(_RENDITIONS)}")
+            return None
+        return entry
 
     def _station(self, entry: str) -> str | None:
         if entry != "*" and entry.endswith("*"):

@@ -21,6 +21,7 @@ UNREAD = 64 << 20  # octets the recorder may leave unread before it counts as go
 REMEMBERED = 10_000  # recordings whose seal was not reported; beyond, the oldest that ended is forgotten
 STORY = 512  # format changes and marks repeated per recording after a reconnection
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0  # seconds between attempts to connect
+ABSENCE = 10.0  # seconds that a recorder may be away: it is started again, and the rings wait for it
 
 Words = dict[str, Any]
 
@@ -66,11 +67,21 @@ class RecorderLink:
         self._by_slot: dict[int, str] = {}  # the one that a slot is recording now
         self.forgotten = 0  # recordings dropped because too many were never reported
         self.connections = 0
+        self._lost_at: float | None = None  # when the connection broke; None before the first one
+        self._illness = ""  # what the recorder itself says is wrong
 
     @property
     def connected(self) -> bool:
         """True while the recorder listens."""
         return self._writer is not None
+
+    def unrecordable(self, now: float) -> str:
+        """Why a call cannot be recorded just now; empty when it can."""
+        if self._writer is not None:
+            return self._illness
+        if self._lost_at is not None and now - self._lost_at <= ABSENCE:
+            return ""
+        return "the recorder is not there"
 
     async def run(self) -> None:
         """Connect, and again whenever the recorder goes away. Ends only by cancellation."""
@@ -90,6 +101,7 @@ class RecorderLink:
                 await self._listen(reader)
             finally:
                 self._writer = None
+                self._lost_at = clock.now()
                 writer.close()
             await asyncio.sleep(wait)
 
@@ -184,8 +196,11 @@ class RecorderLink:
         with contextlib.suppress(ConnectionError, ValueError):  # ValueError: a line longer than LINE
             while line := await reader.readline():
                 message = json.loads(line)
-                if message.get("op") == "sealed":
-                    self._drop(str(message.get("id")))
+                match message.get("op"):
+                    case "sealed":
+                        self._drop(str(message.get("id")))
+                    case "stats":
+                        self._illness = "" if message.get("ready", True) else str(message.get("why"))
                 self._on_message(message)
 
     def _drop(self, recording: str) -> None:

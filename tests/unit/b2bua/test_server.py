@@ -25,6 +25,7 @@ class Agent:
         self.timeouts = 0
         self.due: float | None = None
         self.silent: list[tuple[str, Side]] = []
+        self.unrecordable: list[str] = []
 
     def receive(self, data: bytes, flow: Flow, now: float, at: object) -> None:
         if data == b"bug":
@@ -51,6 +52,10 @@ class Agent:
 
     def media_silent(self, call: str, side: Side, now: float) -> None:
         self.silent.append((call, side))
+
+    def recorder_changed(self, unrecordable: str, now: float) -> None:
+        self.unrecordable.append(unrecordable)
+        self.out.append(Transmit(FLOW, b"BYE"))
 
     def start_trunks(self, now: float) -> None:
         self.out.append(Transmit(FLOW, b"REGISTER"))
@@ -124,3 +129,10 @@ async def test_streams_that_fell_silent_are_told_to_the_core(monkeypatch: pytest
     world.server.stop()
     assert world.agent.silent[:2] == [("c1", Side.CALLER), ("c1", Side.CALLEE)]
     assert world.sent[-1] == b"REGISTER"
+
+
+async def test_an_ill_recorder_is_told_to_the_core_in_a_turn() -> None:
+    world = World()
+    world.server.recorder_changed("disk full")
+    assert world.agent.unrecordable == ["disk full"]
+    assert world.sent == [b"BYE"]

@@ -94,8 +94,29 @@ def test_trunk_known_by_name_needs_source_addresses() -> None:
     assert found({"trunk": [{**trunk, "accept": ["192.0.2.1"]}]}) == []
 
 
-def test_database_other_than_sqlite_is_a_fault() -> None:
-    assert [path for path, _ in found({"operations": {"database": "postgresql://x"}})] == [("operations", "database")]
+def test_database_is_sqlite_or_postgresql() -> None:
+    assert [path for path, _ in found({"operations": {"database": "mysql://x"}})] == [("operations", "database")]
+    assert found({"operations": {"database": "postgresql://skryba@db/skryba"}}) == []
+
+
+def test_mode_public_needs_a_public_key() -> None:
+    assert [path for path, _ in found({"encryption": {"mode": "public"}})] == [("encryption", "public_key")]
+    assert found({"encryption": {"mode": "public", "public_key": "archive.pub"}}) == []
+
+
+def test_there_is_one_master_key() -> None:
+    both = {"encryption": {"passphrase": "correct horse battery", "command": ["kms-wrap"]}}
+    assert [path for path, _ in found(both)] == [("encryption", "command")]
+
+
+def test_object_store_needs_its_address_and_keys() -> None:
+    bare = found({"storage": {"kind": "s3", "endpoint": "https://s3.example.net", "bucket": "b"}})
+    assert [path for path, _ in bare] == [("storage", "access_key"), ("storage", "secret_key")]
+
+
+def test_two_hooks_of_one_name_are_a_fault() -> None:
+    hook = {"id": "crm", "url": "https://crm.example.net/", "secret": "a-long-shared-secret"}
+    assert [path for path, _ in found({"hook": [hook, hook]})] == [("hook", 1, "id")]
 
 
 def test_overlap_with_the_kernels_ports_is_a_warning() -> None:

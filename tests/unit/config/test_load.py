@@ -62,7 +62,7 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
         "SKRYBA_SIP__DOMAIN": "env.example",
         "SKRYBA_MEDIA__PORTS": "[30000, 30999]",
         "SKRYBA_LIMITS__CALLS": "100",
-        "SKRYBA_RECORDER__KEEP_SPOOL": "true",
+        "SKRYBA_RECORDER__SPOOL_DAYS": "0.5",
         "SKRYBA_NUMBERS": '{"+48221234567": "101"}',
         "SKRYBA_STATION": '[{"id": "101", "password": "Correct-Horse-101-Battery"}]',
         "PATH": "/bin",
@@ -72,7 +72,7 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert config.sip.advertise == "192.0.2.1"
     assert config.media.ports == (30000, 30999)
     assert config.limits.calls == 100
-    assert config.recorder.keep_spool is True
+    assert config.recorder.spool_days == 0.5
     assert config.numbers == {"+48221234567": "101"}
     assert config.station[0].id == "101"
 

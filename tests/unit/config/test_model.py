@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from skryba.config.model import Config, Media, Station, Trunk, parse_address, parse_binding
+from skryba.config.model import Config, Media, Station, Trunk
 from skryba.terms import SocketAddress
 
 
@@ -19,36 +19,6 @@ def test_defaults_are_a_working_configuration_on_loopback() -> None:
 def test_environment_of_the_process_is_not_read_behind_our_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKRYBA_SIP__DOMAIN", "elsewhere.example")
     assert Config().sip.domain == "skryba.local"
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:5060", SocketAddress("127.0.0.1", 5060)),
-        ("[2001:db8::1]:5061", SocketAddress("2001:db8::1", 5061)),
-        ("0.0.0.0:0", SocketAddress("0.0.0.0", 0)),
-    ],
-)
-def test_address_is_read(text: str, address: SocketAddress) -> None:
-    assert parse_address(text) == address
-
-
-@pytest.mark.parametrize(
-    "text", ["", "5060", "127.0.0.1", "localhost:5060", "127.0.0.1:99999", "127.0.0.1:", "127.0.0.1:+5"]
-)
-def test_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write a"):
-        parse_address(text)
-
-
-@pytest.mark.parametrize("text", ["127.0.0.1:5060", "tls:127.0.0.1:5061", "UDP:127.0.0.1:5060"])
-def test_binding_without_a_known_transport_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write a place to listen"):
-        parse_binding(text)
-
-
-def test_binding_knows_ipv6() -> None:
-    assert parse_binding("tcp:[::1]:5060") == ("tcp", SocketAddress("::1", 5060))
 
 
 @pytest.mark.parametrize("ports", [(20001, 29999), (29998, 20000), (80, 2000), (20000, 70000), (20000, 20000)])

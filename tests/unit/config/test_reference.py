@@ -1,12 +1,18 @@
-from skryba.config.model import Config, Section, Station, Trunk
+from skryba.config.keeping import Hook
+from skryba.config.model import Config, Station, Trunk
 from skryba.config.reference import reference
+from skryba.config.words import Section
 
 
 def test_every_option_has_a_row_with_its_meaning() -> None:
     page = reference()
     sections = [field.annotation for field in Config.model_fields.values()]
-    models = [each for each in sections if isinstance(each, type) and issubclass(each, Section)] + [Station, Trunk]
-    assert len(models) == 9
+    models = [each for each in sections if isinstance(each, type) and issubclass(each, Section)] + [
+        Station,
+        Trunk,
+        Hook,
+    ]
+    assert len(models) == 13
     for model in models:
         for name, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{name} has no description"

@@ -7,7 +7,7 @@ import pytest
 
 from skryba.errors import ConfigError
 from skryba.policy.hours import Hours
-from skryba.policy.model import Mode, Notice, NoticeMoment
+from skryba.policy.model import IfUnrecordable, Mode, Notice, NoticeMoment
 from skryba.policy.rules import Rule, parse_rules
 from skryba.terms import Direction
 
@@ -29,6 +29,8 @@ retention = "90d"
 notice = "standard"
 language = "en"
 notice_moment = "early_media"
+if_unrecordable = "refuse"
+renditions = ["flac", "opus"]
 """
 LEAST = '[[rule]]\nid = "least"\nmode = "never"\n'
 TERMS = 'purpose = "p"\nlegal_basis = "b"\nretention = "90d"\n'
@@ -55,6 +57,8 @@ def test_all_that_a_rule_can_say() -> None:
         purpose="quality",
         legal_basis="art. 6",
         retention="90d",
+        if_unrecordable=IfUnrecordable.REFUSE,
+        renditions=("flac", "opus"),
     )
 
 
@@ -145,6 +149,8 @@ def test_the_always_list_takes_the_terms_of_the_named_rule() -> None:
         (LEAST + 'retention = "long"\n', 4, "'long' is no length of time", "Write days"),
         (LEAST + 'language = "de"\n', 4, "there are no notices in 'de'", "Choose pl or en"),
         (LEAST + 'notice_moment = "later"\n', 4, "'later' is no notice moment", "Choose answer or early_media"),
+        (LEAST + 'if_unrecordable = "drop"\n', 4, "'drop' is no if unrecordable", "Choose continue or refuse or end"),
+        (LEAST + 'renditions = ["aac"]\n', 4, "'aac' is no rendition", "Choose among flac, opus, mp3"),
         (LEAST + 'notice = "none"\n', 4, "rule 'least' has no notice and does not say why", "Add notice_reason"),
         (LEAST + 'purpos = "x"\n', 4, "there is no option 'purpos' here", "Did you mean purpose?"),
         (LEAST + 'purpose = ""\n', 4, "purpose is a text", 'Write purpose = "…"'),

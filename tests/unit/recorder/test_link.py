@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from skryba import clock
 from skryba.recorder import link as module
 from skryba.recorder.link import RecorderLink
 from skryba.terms import Channel
@@ -225,3 +226,19 @@ def test_process_and_clock_are_our_own_unless_told(tmp_path: Path) -> None:
     made = RecorderLink(tmp_path / "control", [], lambda message: None)
     assert not made.connected
     assert made.active == {}
+
+
+async def test_recording_is_possible_while_the_recorder_is_there_and_well(ear: Ear, link: RecorderLink) -> None:
+    assert link.unrecordable(clock.now()) == "the recorder is not there"
+    await ear.open()
+    async with running(link):
+        await until(lambda: link.connected)
+        assert link.unrecordable(clock.now()) == ""
+        ear.say(op="stats", ready=False, why="the disk is full")
+        await until(lambda: link.unrecordable(clock.now()) == "the disk is full")
+        ear.say(op="stats", ready=True)
+        await until(lambda: link.unrecordable(clock.now()) == "")
+        await ear.close()
+        await until(lambda: not link.connected)
+        assert link.unrecordable(clock.now()) == ""
+        assert link.unrecordable(clock.now() + module.ABSENCE + 1) == "the recorder is not there"
