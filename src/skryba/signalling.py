@@ -263,6 +263,7 @@ class Signalling:
             sip=self._stack.counters,
             media=self._media_counts(),
             recorder_up=connected,
+            recorder_ready=not self._recorder.unrecordable(clock.now()),
             volumes=tuple(
                 _volume(name, path)
                 for name, path in (("recordings", config.recorder.folder), ("spool", config.recorder.spool))

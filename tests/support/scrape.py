@@ -34,7 +34,7 @@ def busy_observer() -> MetricsObserver:
     observer.receive(RegistrationChanged("102", ()))
     observer.receive(RequestRefused("REGISTER", 403, "wrong password", SOURCE))
     observer.receive(NoticePlayed("c", Side.CALLER, PromptEvidence("standard", "1", "pl", "00", 0, 1, completed=True)))
-    observer.recorder_message({"op": "sealed", "slot": 1, "state": "ok", "duration_ms": 3500})
+    observer.recorder_message({"op": "sealed", "slot": 1, "state": "ok", "duration_ms": 3500, "alarms": ["one-way"]})
     observer.recorder_message({"op": "stats", "recordings": 2, "sealing": 1, "orphans": 1, "spool_age_s": 1.5})
     observer.stream_ended(received=100, lost=0, jitter=0.0015)
     observer.loop_lag(0.0004)
@@ -72,6 +72,7 @@ def busy_snapshot() -> Snapshot:
             ports_limit=10_000,
         ),
         recorder_up=True,
+        recorder_ready=True,
         volumes=(Volume("recordings", 600, 1000),),
         ledger_dropped=5,
         draining=True,

@@ -30,6 +30,7 @@ class Metric:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     group: str = ""
+    keeper: bool = False  # served by the keeper process, not by signalling
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -41,14 +42,15 @@ class Metric:
 
 CATALOGUE: list[Metric] = []
 _group = ""
+_keeper = False
 
 
 def _counter(name: str, text: str, *labels: str) -> Metric:
-    return _add(Metric(f"{PREFIX}{name}_total", Kind.COUNTER, text, labels, (), _group))
+    return _add(Metric(f"{PREFIX}{name}_total", Kind.COUNTER, text, labels, (), _group, _keeper))
 
 
 def _gauge(name: str, text: str, *labels: str) -> Metric:
-    return _add(Metric(f"{PREFIX}{name}", Kind.GAUGE, text, labels, (), _group))
+    return _add(Metric(f"{PREFIX}{name}", Kind.GAUGE, text, labels, (), _group, _keeper))
 
 
 def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Metric:
@@ -156,6 +158,11 @@ RECORDINGS_ACTIVE = _gauge("recordings_active", "Calls being recorded now.")
 RECORDINGS_STARTED = _counter("recordings_started", "Recordings begun.", "direction")
 RECORDINGS_FINISHED = _counter("recordings_finished", "Recordings sealed, by their terminal state.", "result")
 RECORDING_AUDIO = _counter("recording_audio_seconds", "Length of the sealed recordings.")
+RECORDING_ALARMS = _counter(
+    "recording_alarms", "Sealed recordings that a person should look at: silent, one-way, not decodable.", "alarm"
+)
+RECORDER_READY = _gauge("recorder_ready", "1 while new recordings can begin: recorder there, disk not full.")
+RECORDER_STALL = _gauge("recorder_stall_seconds", "How long the disk has not taken what the recorder writes.")
 RECORDER_UP = _gauge("recorder_up", "1 if the recorder process is connected.")
 SPOOLS = _gauge("recording_spools", "Recordings whose packets are not sealed yet, running ones included.")
 SPOOL_AGE = _gauge(
@@ -170,6 +177,25 @@ _group = "Storage"
 STORAGE_FREE = _gauge("storage_free_bytes", "Free space where recordings and spools lie.", "volume")
 STORAGE_SIZE = _gauge("storage_size_bytes", "Size of that volume.", "volume")
 
+_group, _keeper = "Keeper", True
+CHAIN_LENGTH = _gauge("chain_entries", "Entries of the chain of seals that the keeper has followed.")
+CATALOGUE_RECORDINGS = _gauge("catalogue_recordings", "Recordings in the catalogue, erased ones excluded.")
+LEDGER_DIFFERENCE = _gauge(
+    "ledger_difference", "Open findings of the last reconciliation; anything above zero wants a person.", "category"
+)
+RECONCILED = _gauge("reconciliation_timestamp_seconds", "When the last reconciliation ended, Unix time.")
+UPLOADS = _counter("uploads", "Recordings uploaded and verified (done), or attempts that failed.", "result")
+UPLOADED_BYTES = _counter("upload_bytes", "Bytes sent to the object store.")
+UPLOAD_WAITING = _gauge("uploads_waiting", "Recordings whose upload is not verified yet.")
+UPLOAD_WAITING_BYTES = _gauge("uploads_waiting_bytes", "Their size.")
+UPLOAD_OLDEST = _gauge("upload_oldest_seconds", "How long the oldest of them has been waiting.")
+HOOK_DELIVERIES = _counter("hook_deliveries", "Deliveries of hooks: delivered, failed, dead.", "hook", "result")
+HOOK_DEAD = _gauge("hook_dead_letters", "Deliveries that were given up; `skryba hooks` shows and revives them.")
+DISK_DAYS_LEFT = _gauge("storage_days_left", "At the present rate, until the disk of the recordings is full.")
+CLOCK_OFFSET = _gauge("clock_offset_seconds", "Offset of the system clock as the kernel's time discipline tells it.")
+CLOCK_SYNCHRONISED = _gauge("clock_synchronised", "1 while the kernel says that the clock is synchronised.")
+KEEPER_FAULTS = _counter("keeper_faults", "Jobs of the keeper that ended in an error and will be tried again.", "task")
+
 _INTRODUCTION = """\
 # Metrics
 
@@ -177,7 +203,8 @@ _INTRODUCTION = """\
 
 Served at `/metrics` on `operations.metrics`, by default <http://127.0.0.1:9464/metrics>. The process's own metrics
 (`process_*`: CPU, memory, descriptors, start time) come with them. `/healthz` answers 200 or 503 with the reasons as
-JSON, `/readyz` 200 while new calls are taken.
+JSON, `/readyz` 200 while new calls are taken. The group *Keeper* is served by the keeper process, at the same paths on
+`operations.keeper_metrics`, by default <http://127.0.0.1:9465/metrics>.
 
 Alerts: [examples/alerts.yaml](../../examples/alerts.yaml).
 Dashboard: [examples/grafana.json](../../examples/grafana.json).

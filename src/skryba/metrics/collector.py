@@ -43,9 +43,21 @@ class Collector(PrometheusCollector):
                 continue
         return self._take_snapshot()
 
+    def report(self) -> dict[str, object]:
+        """For /healthz: `problems` are what a person should look at."""
+        now = self.snapshot()
+        return {
+            "problems": list(now.problems),
+            "draining": now.draining,
+            "calls": len(now.calls),
+            "recorder": now.recorder_up,
+        }
+
     def collect(self) -> Iterator[Family]:
         values = self._values(self.snapshot())
         for metric in CATALOGUE:
+            if metric.keeper:
+                continue
             match metric.kind:
                 case Kind.COUNTER:
                     yield _family(CounterMetricFamily(metric.name, metric.help, labels=metric.labels), values[metric])
@@ -73,6 +85,8 @@ class Collector(PrometheusCollector):
             catalogue.RECORDINGS_ACTIVE: {(): sum(call.recorded_now for call in now.calls)},
             catalogue.RECORDING_AUDIO: {(): self._observer.audio_ms / 1000},
             catalogue.RECORDER_UP: {(): now.recorder_up},
+            catalogue.RECORDER_READY: {(): now.recorder_ready},
+            catalogue.RECORDER_STALL: {(): self._observer.stall} if now.recorder_up else {},
             catalogue.SPOOLS: {(): self._observer.spools} if now.recorder_up else {},
             catalogue.SPOOL_AGE: {(): self._observer.spool_age} if now.recorder_up else {},
             catalogue.STORAGE_FREE: {(volume.name,): volume.free_bytes for volume in now.volumes},

@@ -1,21 +1,22 @@
 """/metrics, /healthz and /readyz over HTTP, from a thread of its own: rendering never holds up the loop.
 
-Knows the collector only. Not for the open network: no TLS and no sign-in, loopback by default.
+Knows where numbers and a report come from, no metric. Not for the open network: no TLS and no sign-in, loopback by
+default.
 """
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from socketserver import ThreadingMixIn
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 import skryba
-from skryba.metrics.collector import Collector
-from skryba.metrics.snapshot import Snapshot
 from skryba.terms import SocketAddress
 
 if TYPE_CHECKING:
@@ -50,14 +51,21 @@ class _Request(WSGIRequestHandler):
         """Scrapes are not worth a line."""
 
 
+class Source(Protocol):
+    """Families at a scrape, and for /healthz a report with `problems` (texts) and `draining`."""
+
+    def report(self) -> Mapping[str, Any]: ...
+    def collect(self) -> Iterable[Metric]: ...
+
+
 class Endpoint:
     """Bound when made (OSError if the address is taken), served from `start` to `stop`."""
 
-    def __init__(self, address: SocketAddress, collector: Collector) -> None:
+    def __init__(self, address: SocketAddress, source: Source) -> None:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
+        registry.register(cast(Collector, source))
         ProcessCollector(registry=registry)
-        self._collector = collector
+        self._source = source
         self._metrics = make_wsgi_app(registry)
         self._server = _Server(address)
         self._server.set_app(self._answer)
@@ -93,25 +101,14 @@ class Endpoint:
                 return _json(start_response, "404 Not Found", {"see": ["/metrics", "/healthz", "/readyz"]})
 
     def _health(self, start_response: "StartResponse") -> Iterable[bytes]:
-        now = self._collector.snapshot()
-        status = "503 Service Unavailable" if now.problems else "200 OK"
-        return _json(start_response, status, _report(now, healthy=not now.problems))
+        found = self._source.report()
+        healthy = not found["problems"]
+        body = {"healthy": healthy, **found, "version": skryba.__version__}
+        return _json(start_response, "200 OK" if healthy else "503 Service Unavailable", body)
 
     def _readiness(self, start_response: "StartResponse") -> Iterable[bytes]:
-        now = self._collector.snapshot()
-        status = "503 Service Unavailable" if now.draining else "200 OK"
-        return _json(start_response, status, {"ready": not now.draining})
-
-
-def _report(now: Snapshot, *, healthy: bool) -> dict[str, object]:
-    return {
-        "healthy": healthy,
-        "problems": list(now.problems),
-        "draining": now.draining,
-        "calls": len(now.calls),
-        "recorder": now.recorder_up,
-        "version": skryba.__version__,
-    }
+        ready = not self._source.report()["draining"]
+        return _json(start_response, "200 OK" if ready else "503 Service Unavailable", {"ready": ready})
 
 
 def _json(start_response: "StartResponse", status: str, body: dict[str, object]) -> Iterable[bytes]:

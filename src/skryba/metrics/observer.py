@@ -77,17 +77,18 @@ class MetricsObserver:
 
     def __init__(self) -> None:
         self.counters: dict[Metric, Counter[Labels]] = {
-            metric: Counter() for metric in CATALOGUE if metric.kind is Kind.COUNTER
+            metric: Counter() for metric in CATALOGUE if metric.kind is Kind.COUNTER and not metric.keeper
         }
         self.histograms: dict[Metric, defaultdict[Labels, Histogram]] = {
             metric: defaultdict(lambda bounds=metric.buckets: Histogram(bounds))  # type: ignore[misc]
             for metric in CATALOGUE
-            if metric.kind is Kind.HISTOGRAM
+            if metric.kind is Kind.HISTOGRAM and not metric.keeper
         }
         self.contacts: dict[str, int] = {}  # by station
         self.audio_ms = 0  # of sealed recordings
         self.spools = 0  # not sealed yet
         self.spool_age = 0.0  # seconds
+        self.stall = 0.0  # seconds
         self._recorded: set[str] = set()
         self.counters[catalogue.FAULTS][()] = 0
         for state in State:  # alerts compare with zero: the series must exist before the first one
@@ -138,9 +139,12 @@ class MetricsObserver:
             case "sealed":
                 self.counters[catalogue.RECORDINGS_FINISHED][(str(message["state"]),)] += 1
                 self.audio_ms += message["duration_ms"]
+                for alarm in message.get("alarms", ()):
+                    self.counters[catalogue.RECORDING_ALARMS][(str(alarm),)] += 1
             case "stats":
                 self.spools = message["recordings"] + message["sealing"] + message["orphans"]
                 self.spool_age = message["spool_age_s"]
+                self.stall = message.get("stalled_s", 0.0)
             case _:
                 pass  # started, refused: nothing to count
 

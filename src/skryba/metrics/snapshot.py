@@ -48,6 +48,7 @@ class Snapshot:
     sip: Counters = field(default_factory=Counters)
     media: MediaCounts = MediaCounts()
     recorder_up: bool = False
+    recorder_ready: bool = False
     volumes: tuple[Volume, ...] = ()
     ledger_dropped: int = 0
     draining: bool = False
