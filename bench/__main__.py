@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("relay", "record", "signalling", "decode")
+NAMES = ("relay", "record", "signalling", "decode", "truth", "seal", "catalogue")
 
 
 def main(arguments: list[str]) -> int:

@@ -8,17 +8,15 @@ import json
 import os
 import resource
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from bench.options import parser
+from bench.synthetic import spool
 from skryba.codecs.registry import decoder, encoder
-from skryba.media.rtp import RtpPacket
 from skryba.recorder import seal as sealing
-from skryba.recorder.spool import BlockWriter, Kind
 from skryba.recorder.storage import Storage
 
 CODECS = (("PCMU", 8000), ("PCMA", 8000), ("G722", 8000), ("L16", 16000))
@@ -56,7 +54,8 @@ def _sealed(encoding: str, clock_rate: int, payload_type: int, seconds: float) -
     storage = Storage(folder / "recordings", folder / "spool")
     try:
         sealing.warm()
-        storage.spool_path(_ID).write_bytes(_spool(encoding, clock_rate, payload_type, round(seconds)))
+        with storage.spool_path(_ID).open("wb") as file:
+            file.writelines(spool(round(seconds), encoding, clock_rate, payload_type))
         return round(seconds / _cpu(lambda: sealing.seal(storage, _ID)))
     finally:
         shutil.rmtree(folder)
@@ -74,31 +73,3 @@ def _payload(encoding: str, clock_rate: int, seconds: int) -> bytes:
     assert maker is not None
     dice = np.random.default_rng(seconds)
     return maker.encode(dice.integers(-8000, 8000, seconds * maker.sample_rate).astype(np.int16))
-
-
-def _spool(encoding: str, clock_rate: int, payload_type: int, seconds: int) -> bytes:
-    """Two parties who talk without a pause, as an engine and a recorder would have left them."""
-    formats = {side: {str(payload_type): f"{encoding}/{clock_rate}"} for side in ("left", "right")}
-    blocks = BlockWriter()
-    start = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    parts = [blocks.words(Kind.META, {"from_ns": start, "formats": formats, "opened_ns": 1})]
-    payload = _payload(encoding, clock_rate, 1)
-    size = len(payload) // 50
-    for block in range(0, seconds * 50, 20):
-        records = []
-        for number in range(block, block + 20):
-            part = payload[number % 50 * size : (number % 50 + 1) * size]
-            for channel in (0, 1):
-                rtp = RtpPacket(payload_type, False, number & 0xFFFF, number * 160 & 0xFFFFFFFF, channel + 1, part)
-                records.append(_record(bytes(rtp), channel, start + number * 20_000_000))
-        header, data = blocks.packets(b"".join(records))
-        parts += [header, bytes(data)]
-    end = start + seconds * 1_000_000_000
-    parts.append(blocks.words(Kind.STOP, {"at_ns": end, "until_ns": end}))
-    return b"".join(parts)
-
-
-def _record(packet: bytes, channel: int, arrival: int) -> bytes:
-    total = -(-(24 + len(packet)) // 8) * 8
-    head = np.array([total, 1, channel | len(packet) << 16, 0], "<u4").tobytes() + arrival.to_bytes(8, "little")
-    return head + packet + bytes(total - 24 - len(packet))

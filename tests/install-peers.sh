@@ -13,6 +13,12 @@ peers=(
     "espeak-ng      espeak-ng  the voice of the notices"
     "sox            sox        listening to what was recorded"
     "tshark         tshark     captures of what went over the wire"
+    "radosgw        radosgw    uploads to a real S3 server, with the next three"
+    "ceph-mon       ceph-mon   its monitor"
+    "ceph-osd       ceph-osd   its disk"
+    "ceph-common    ceph       its keys and users"
+    "postgresql     -          the catalogue in a real PostgreSQL"
+    "openssl        openssl    a time stamp authority of our own"
     "gcc            cc         the C relay that the benchmarks compare with"
     "libc6-dev      -          headers for the C relay"
 )

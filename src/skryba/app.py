@@ -18,6 +18,7 @@ from skryba import log as logs
 from skryba.config.load import load
 from skryba.config.model import Config
 from skryba.errors import ConfigError, ResourceError
+from skryba.locksmith import journal_of, recorder_keys, signer_of
 from skryba.places import recorder_socket
 from skryba.supervisor import CONFIG_FAULT, Supervisor, die_with_parent
 
@@ -41,6 +42,7 @@ def run(config_path: Path, role: str = "all", *, greet: bool = False) -> int:
         "all": _supervise_and_greet if greet else _supervise,
         "signalling": _signalling,
         "recorder": _recorder,
+        "keeper": _keeper,
     }
     code = 1
     try:
@@ -75,16 +77,31 @@ async def _recorder(config: Config, _: Path) -> int:
     from skryba.recorder.worker import Recorder, RecorderConfig  # and the codecs by this one
 
     config.operations.control.parent.mkdir(parents=True, exist_ok=True)
+    keys = recorder_keys(config)
     recorder = Recorder(
         RecorderConfig(
             recordings=config.recorder.folder,
             spool=config.recorder.spool,
             control=recorder_socket(config),
+            keep_spool=config.recorder.spool_days > 0,
+            sealers=config.recorder.sealers or max(1, (os.cpu_count() or 1) // 2),
+            renditions=config.recorder.renditions,
+            split_minutes=config.recorder.split_minutes,
+            min_free=config.recorder.min_free_megabytes << 20,
         ),
         lambda event, facts: structlog.get_logger("recorder").info(event, **facts),
+        keys=keys,
+        journal=journal_of(config, signer_of(config)),
+        forget=keys.forget if keys is not None else lambda recording: None,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, recorder.stop)
     await recorder.run()
     return 0
+
+
+async def _keeper(config: Config, _: Path) -> int:
+    from skryba.keeper import Keeper  # and the database, the object store and HTTP by this one
+
+    return await Keeper(config).run()

@@ -3,23 +3,19 @@
 Holds no rule of any room. Exit codes: 0 it held, 1 it did not, 2 the command line or the configuration is at fault.
 """
 
-import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from skryba import __version__
-from skryba.errors import ConfigError, SkrybaError
+from skryba import __version__, cli_archive
+from skryba.door import DID_NOT_HOLD, FAULT, HELD, Config, Json, faults, located, print_json
 from skryba.terms import Direction
 
-HELD, DID_NOT_HOLD, FAULT = 0, 1, 2
 _TIMES = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 OWN_FOLDER = Path("var")  # what `run` makes for itself when there is no configuration at all
 
@@ -32,29 +28,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        envvar="SKRYBA_CONFIG",
-        help="The configuration. Else the first of ./skryba.toml, ./var/skryba.toml, /etc/skryba/skryba.toml.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")]
-
 
 class Role(StrEnum):
-    """What one process does; `all` supervises the two others."""
+    """What one process does; `all` supervises the others."""
 
     ALL = "all"
     SIGNALLING = "signalling"
     RECORDER = "recorder"
+    KEEPER = "keeper"
 
 
 @app.command(short_help="Start Skryba.")
 def run(
     config: Config = None,
-    role: Annotated[Role, typer.Option(help="all: both processes, restarted when they die.")] = Role.ALL,
+    role: Annotated[Role, typer.Option(help="all: every process, restarted when it dies.")] = Role.ALL,
 ) -> None:
     """Start Skryba and stay until SIGTERM; running calls are given operations.drain_timeout to end.
 
@@ -63,8 +50,8 @@ def run(
     """
     from skryba import app as house
 
-    with _faults():
-        path = _config(config)
+    with faults():
+        path = located(config)
         if path is None:
             path = _generate(OWN_FOLDER)
     at_home = role is Role.ALL and path.parent == OWN_FOLDER
@@ -76,9 +63,9 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
     """Name every fault of configuration and rules, each with its line and the remedy; 0 if there is none, else 2."""
     from skryba.inspection import inspect
 
-    found = inspect(_config(config), os.environ)
+    found = inspect(located(config), os.environ)
     if as_json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
     else:
         for warning in found.warnings:
             typer.echo(f"warning: {warning}", err=True)
@@ -114,9 +101,9 @@ def explain(
     from skryba.config.load import load
     from skryba.explanation import explain as put
 
-    with _faults():
+    with faults():
         answer = put(
-            load(_config(config), os.environ),
+            load(located(config), os.environ),
             caller=caller,
             callee=callee,
             at=(at or clock.at()).astimezone(),
@@ -125,7 +112,7 @@ def explain(
             trunk=trunk,
         )
     if as_json:
-        _print_json(answer.as_json())
+        print_json(answer.as_json())
     else:
         typer.echo("\n".join(answer.lines()))
 
@@ -135,26 +122,34 @@ def selftest(config: Config = None, as_json: Json = False) -> None:
     """Place one call through the running proxy, or through one started for it, and verify the recording; 0 or 1."""
     from skryba.selftest.run import selftest as place
 
-    with _faults():
-        report = place(_config(config))
+    with faults():
+        report = place(located(config))
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     else:
         typer.echo("\n".join(report.lines()))
     raise typer.Exit(HELD if report.ok else DID_NOT_HOLD)
 
 
-@app.command(short_help="Do recordings and manifests still agree?")
+@app.command(short_help="Are recordings what was sealed?")
 def verify(
-    path: Annotated[Path, typer.Argument(help="A recording (.wav or .json), or a folder of recordings.", exists=True)],
+    path: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or an export.", exists=True)],
+    public_key: Annotated[
+        list[Path] | None, typer.Option("--public-key", help="Who is trusted to have signed; may be given repeatedly.")
+    ] = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Do recordings and manifests still agree? Names each file that is missing, changed or damaged; 0 or 1."""
-    from skryba.recorder.verify import report
+    """Are recordings what was sealed? Names and locates what is altered, missing, reordered or cut off; 0 or 1.
 
-    found = report(path)
+    Trusted are the keys given, else that of the configuration, else those that the chain of seals itself names.
+    """
+    from skryba import commands
+
+    with faults():
+        found = commands.verify(path, public_key or [], located(config))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for finding in found["findings"]:
             typer.echo(f"{finding['path']}: {finding['problem']}")
@@ -171,10 +166,10 @@ def health(config: Config = None, as_json: Json = False) -> None:
     from skryba.config.load import load
     from skryba.health import ask
 
-    with _faults():
-        found = ask(load(_config(config), os.environ).operations.metrics_address)
+    with faults():
+        found = ask(load(located(config), os.environ).operations.metrics_address)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo("\n".join(found["problems"]) or "healthy")
     raise typer.Exit(HELD if found["healthy"] else DID_NOT_HOLD)
@@ -184,7 +179,7 @@ def health(config: Config = None, as_json: Json = False) -> None:
 def version(as_json: Json = False) -> None:
     """Print the version."""
     if as_json:
-        _print_json({"skryba": __version__, "python": sys.version.split()[0]})
+        print_json({"skryba": __version__, "python": sys.version.split()[0]})
     else:
         typer.echo(__version__)
 
@@ -194,15 +189,9 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The folder for skryba.toml and rules.toml; made if need be.")],
 ) -> None:
     """Write a first configuration with two stations and strong passwords, and one rule that records every call."""
-    with _faults():
+    with faults():
         path = _generate(folder)
     typer.echo(f"Start: skryba run --config {path}")
-
-
-def _config(named: Path | None) -> Path | None:
-    from skryba.config.load import locate
-
-    return named or locate(os.environ, Path())
 
 
 def _generate(folder: Path) -> Path:
@@ -218,21 +207,7 @@ def _generate(folder: Path) -> Path:
     return made.path
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    """What a person can mend is told without a traceback."""
-    try:
-        yield
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAULT) from None
-    except SkrybaError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(DID_NOT_HOLD) from None
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))  # one line: the last one is what machines read
+cli_archive.register(app)
 
 
 def main() -> None:

@@ -7,7 +7,9 @@ SkrybaError
 │   └── StateError       ours: a machine was asked for what it cannot do now; let it rise
 ├── NegotiationError     theirs: no common codec or media (488)
 ├── ResourceError        nobody's: no port, no disk, no memory (503, or continue unrecorded as policy says)
-└── IntegrityError       a recording that is not what its manifest says
+├── IntegrityError       a recording that is not what its manifest says
+├── KeyUnavailable       a key that exists, or may exist, but cannot be used here and now
+└── KeyDestroyed         a key that was destroyed on purpose: what it encrypted is erased for good
 """
 
 
@@ -50,3 +52,11 @@ class ResourceError(SkrybaError):
 
 class IntegrityError(SkrybaError):
     """A file is not what its manifest says."""
+
+
+class KeyUnavailable(SkrybaError):  # noqa: N818 - the state of a key, not a fault
+    """A key cannot be had: unknown name, another master key, or a process that may only write."""
+
+
+class KeyDestroyed(SkrybaError):  # noqa: N818 - done on purpose
+    """A key was destroyed to erase what it encrypted. Nobody can undo that."""

@@ -24,6 +24,7 @@ from skryba.b2bua.notices import (
     Notice,
     NoticeFailed,
     NoticePlayed,
+    RecordingFailed,
     RegistrationChanged,
     RequestRefused,
     TrunkChanged,
@@ -137,6 +138,9 @@ def _masked(key: str, value: Any) -> Any:
             return mask_text(str(value))
 
 
+_FAILURES = {NoticeFailed: "notice failed", RecordingFailed: "recording failed"}
+
+
 def log_notice(notice: Notice) -> None:
     """The observer of the calls: one line per notice."""
     match notice:
@@ -172,8 +176,8 @@ def log_notice(notice: Notice) -> None:
                 completed=evidence.completed,
                 seconds=round((evidence.ended_ns - evidence.started_ns) / 1e9, 3),
             )
-        case NoticeFailed(call_id, prompt, language, reason):
-            _notices.error("notice failed", call=call_id, prompt=prompt, language=language, reason=reason)
+        case NoticeFailed() | RecordingFailed():
+            _notices.error(_FAILURES[type(notice)], **dataclasses.asdict(notice))
         case RegistrationChanged(station, contacts):
             _notices.info("registration changed", station=station, contacts=[str(each.source) for each in contacts])
         case TrunkChanged(trunk, up, detail):

@@ -29,6 +29,7 @@ from skryba.errors import ConfigError, ResourceError
 from skryba.housecall import NAME, HouseLine, with_house_line
 from skryba.log import log_notice
 from skryba.media.engine import MediaEngine
+from skryba.media.ring import ring_bytes_for
 from skryba.media.stats import StreamStats
 from skryba.metrics.collector import Collector
 from skryba.metrics.endpoint import Endpoint
@@ -36,6 +37,7 @@ from skryba.metrics.heartbeat import Heartbeat
 from skryba.metrics.observer import MetricsObserver
 from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.places import recorder_socket, ring_paths
+from skryba.policy.e164 import normalise
 from skryba.policy.engine import Engine
 from skryba.policy.model import CallFacts, Decision
 from skryba.prompts import PromptLibrary
@@ -97,6 +99,7 @@ class Signalling:
         self._server: Server
         self._stopping = asyncio.Event()
         self._draining = False
+        self._recorder_seen = ("", False)  # why nothing can be recorded, and whether what runs suffers
 
     async def run(self) -> int:
         """Start, take calls until SIGTERM, drain, stop. ResourceError when an address is not to be had."""
@@ -107,7 +110,9 @@ class Signalling:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._policy.reload)
         config.operations.control.parent.mkdir(parents=True, exist_ok=True)
-        self._ledger = Ledger(config.operations.database)
+        self._ledger = Ledger(
+            config.operations.database, number=lambda text: normalise(text, country=config.policy.country)
+        )
         self._counts = MetricsObserver()
         self._heartbeat = Heartbeat(on_lag=self._counts.loop_lag, later=loop.call_later, now=clock.now)
         self._entries = LedgerObserver(self._ledger)
@@ -115,7 +120,7 @@ class Signalling:
         self._recorder = RecorderLink(recorder_socket(config), rings, self._recorder_message)
         self._engine = MediaEngine(
             ring_paths=rings,
-            ring_bytes=(config.recorder.ring_megabytes or 64) << 20,
+            ring_bytes=(config.recorder.ring_megabytes << 20) or ring_bytes_for(config.limits.calls),
             rows=_ROWS_PER_CALL * config.limits.calls,
             host=config.media.host,
             port_range=config.media.ports,
@@ -214,21 +219,30 @@ class Signalling:
             self._server.receive(data, flow)
 
     async def _watch_recorder(self) -> None:
-        """Calls that must be recorded are refused or ended while nothing can be."""
-        before = ""
+        """A recorder that is silent or gone says nothing about it."""
         while True:
-            why = self._recorder.unrecordable(clock.now())
-            if why != before and hasattr(self, "_server"):
-                log.warning("recording not possible", reason=why) if why else log.info("recording possible again")
-                self._server.recorder_changed(why)
-                before = why
+            self._look_at_recorder()
             await asyncio.sleep(_WATCH)
+
+    def _look_at_recorder(self) -> None:
+        """Calls that must be recorded are refused or ended while nothing can be."""
+        now = clock.now()
+        why, running = seen = self._recorder.unrecordable(now), self._recorder.failing(now)
+        if seen != self._recorder_seen and hasattr(self, "_server"):
+            if bool(why) != bool(self._recorder_seen[0]):
+                log.warning("recording not possible", reason=why) if why else log.info("recording possible again")
+            self._recorder_seen = seen
+            self._server.recorder_changed(why, running=running)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _recorder_message(self, message: Mapping[str, Any]) -> None:
         self._entries.recorder_message(message)
         self._counts.recorder_message(message)
+        if message.get("op") == "stats":
+            self._look_at_recorder()
+        if message.get("op") == "refused" and "id" in message:
+            self._server.recording_refused(str(message["id"]), str(message["reason"]))
 
     def _stream_ended(self, stats: StreamStats) -> None:
         self._counts.stream_ended(received=stats.packets, lost=stats.lost, jitter=stats.jitter_ms / 1000)
@@ -279,6 +293,8 @@ class Signalling:
             yield "the recorder is not connected: calls go on unrecorded until it is back"
         elif why := self._recorder.unrecordable(clock.now()):
             yield f"nothing can be recorded: {why}"
+        if postponed := self._counts.postponed:
+            yield f"{postponed} recordings cannot be sealed now, for want of disk or key: the recorder's log says which"
         if not self._policy.loaded:
             yield "the rules could not be loaded: nothing new is decided"
         if stuck := self._heartbeat.problem():

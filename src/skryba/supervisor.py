@@ -1,4 +1,4 @@
-"""The parent of the two processes: starts them, restarts what dies, passes SIGTERM on in the right order.
+"""The parent of the processes: starts them, restarts what dies, passes SIGTERM on in the right order.
 
 Knows roles and exit codes; nothing of calls, media or recordings.
 """
@@ -15,7 +15,7 @@ import structlog
 
 from skryba import clock
 
-ROLES = ("recorder", "signalling")
+ROLES = ("recorder", "signalling", "keeper")
 CONFIG_FAULT = 2
 _CALM = 30.0  # a child that lived this long is restarted at once
 _BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -55,6 +55,7 @@ class Supervisor:
             self._stopping.set()
             await self._end("signalling", self._drain_timeout + 10)
             await self._end("recorder", _SEALING_TIME)
+            await self._end("keeper", _SEALING_TIME)
         return self._code
 
     async def _keep(self, role: str) -> None:

@@ -30,7 +30,7 @@ def test_requirements_are_names_and_exact_versions_each_in_one_file() -> None:
 
 def test_every_dependency_is_pinned_and_the_version_stands_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [re.split(r"[><=~ ]", dependency)[0] for dependency in project["dependencies"]]
+    names = [re.split(r"[\[><=~ ]", dependency)[0] for dependency in project["dependencies"]]
     assert {re.sub(r"[._-]+", "-", name).lower() for name in names} - set(pins("run.txt")) == set()
     assert project["version"] == __version__
 

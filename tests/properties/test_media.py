@@ -14,7 +14,7 @@ from skryba.media import rtcp
 from skryba.media.dtmf import TelephoneEvent
 from skryba.media.engine import Port
 from skryba.media.ports import PortPool
-from skryba.media.ring import PAGE, SMALLEST, RingReader, create, put
+from skryba.media.ring import DATA, SMALLEST, RingReader, create, put
 from skryba.media.rtp import RtpPacket
 from skryba.media.table import AF_INET, AF_INET6, from_words, to_words
 from skryba.terms import Channel, SocketAddress
@@ -239,7 +239,7 @@ def test_the_ring_loses_only_what_it_counts(plan: list[tuple[int, int, int]], st
     with TemporaryDirectory() as folder:
         path = Path(folder, "ring")
         ring = create(path, SMALLEST, epoch_ns=0)
-        ring[64] = ring[128] = 8 * start if 8 * start <= SMALLEST - 24 else 0
+        ring[64] = ring[128] = ring[129] = 8 * start if 8 * start <= SMALLEST - 24 else 0
         reader = RingReader.open(path)
         seen = np.array([reader.tail])
         written: list[tuple[int, bytes]] = []
@@ -264,7 +264,7 @@ def test_the_ring_loses_only_what_it_counts(plan: list[tuple[int, int, int]], st
             take(1 << 20)
         assert read == written
         assert reader.overflow == lost == len(plan) - len(written)
-        assert len(ring) * 8 == PAGE + SMALLEST
+        assert len(ring) * 8 == DATA + SMALLEST
 
 
 # --- ports -----------------------------------------------------------------------------------------------------------

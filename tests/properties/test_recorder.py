@@ -11,9 +11,10 @@ from skryba.codecs.g711 import PCMU_TO_LINEAR, PcmuEncoder
 from skryba.codecs.tones import sweep
 from skryba.recorder.demux import demux
 from skryba.recorder.seal import seal
-from skryba.recorder.spool import BlockWriter, Kind, read_spool
+from skryba.recorder.spool import BlockWriter, Kind, read_spool, reading_with
 from skryba.recorder.storage import Storage
 from skryba.recorder.verify import verify
+from skryba.vault.block import BlockSeal
 from tests.support.evidence import ID, MS, Arrival, Speaker, merge, read_wav, record, spool, stop
 
 FRAMES = 100
@@ -31,7 +32,7 @@ SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
     jitter=st.lists(st.integers(0, 60), min_size=FRAMES, max_size=FRAMES),
     length=st.integers(1, 4000),
 )
-def test_sound_is_in_its_place_and_the_rest_is_silence(
+def test_sound_is_in_its_place_and_the_rest_is_silence_or_concealed(
     tmp_path: Path, sequence: int, timestamp: int, lost: set[int], doubled: set[int], jitter: list[int], length: int
 ) -> None:
     storage = Storage(tmp_path / "recordings", tmp_path / "spool")
@@ -47,8 +48,8 @@ def test_sound_is_in_its_place_and_the_rest_is_silence(
     outcome = seal(storage, ID)
     assert outcome.audio is not None
     assert outcome.manifest is not None
-    assert verify(outcome.audio) == []
-    _, samples = read_wav(outcome.audio)
+    assert [found for found in verify(outcome.audio) if found.path.suffix != ".seal"] == []
+    samples = read_wav(outcome.audio)[1].copy()
     manifest = json.loads(outcome.manifest.read_bytes())
     outcome.manifest.unlink()
     assert length <= len(samples) / 8 <= length + 40
@@ -60,6 +61,10 @@ def test_sound_is_in_its_place_and_the_rest_is_silence(
         if number not in lost and (inside or (number in doubled and sent[number].at + 70 * MS <= (length + 200) * MS)):
             part = wanted[number * 160 : (number + 1) * 160]
             part[:] = HEARD[number * 160 : number * 160 + len(part)]
+    for start, size in manifest["channels"]["left"]["concealed"]:
+        assert not wanted[start * 8 : (start + size) * 8].any()  # nothing that came is replaced
+        invented = slice(start * 8, (start + size + 10) * 8)  # what follows is faded in over 10 ms
+        samples[invented, 0] = wanted[invented] = 0
     assert np.array_equal(samples[:, 0], wanted)
     assert counts["packets"] == sum(counts[name] for name in ("sound", "events", "unplayable", "late", "duplicates"))
 
@@ -86,20 +91,28 @@ def test_octets_that_are_no_spool_are_read_without_harm(data: bytes) -> None:
     assert 0 <= found.end <= len(data)
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=50)), max_size=8))
-def test_blocks_written_are_blocks_read(written: list[tuple[Kind, bytes]]) -> None:
-    blocks = BlockWriter()
-    data = b""
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([kind for kind in Kind if kind is not Kind.KEY]), st.binary(max_size=50)), max_size=8
+    ),
+    st.booleans(),
+)
+def test_blocks_written_are_blocks_read(written: list[tuple[Kind, bytes]], encrypted: bool) -> None:
+    blocks = BlockWriter(0, BlockSeal(bytes(32), bytes(8)) if encrypted else None)
+    data = bytearray()
+    if encrypted:
+        data += blocks.words(Kind.KEY, {"key": "a"})
     for kind, payload in written:
         if kind is Kind.PACKETS:
             header, records = blocks.packets(payload)
             data += header + bytes(records)
         else:
             data += blocks.words(kind, {"payload": payload.hex()})
-    found = read_spool(data)
-    assert [block.kind for block in found.blocks] == [kind for kind, _ in written]
-    assert not found.torn
-    for block, (kind, payload) in zip(found.blocks, written, strict=True):
+    found = read_spool(data, reading_with(bytes(32)))
+    mine = [block for block in found.blocks if block.kind is not Kind.KEY]
+    assert [block.kind for block in mine] == [kind for kind, _ in written]
+    assert (found.torn, found.altered, found.unread) == (False, False, False)
+    for block, (kind, payload) in zip(mine, written, strict=True):
         if kind is Kind.PACKETS:
             assert data[block.start : block.start + block.length] == payload
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from skryba.b2bua.commands import Bridge, MarkRecording, OpenMedia, PlayPrompt, StartRecording, StopRecording
+from skryba.b2bua.notices import CallEnded, RecordingFailed
 from skryba.policy.model import Decision, IfUnrecordable
 from skryba.terms import Result
 from tests.support.stage import EMERGENCY, RECORD, Stage, announced
@@ -89,6 +90,8 @@ def test_running_call_is_told_why_and_ended(choice: IfUnrecordable) -> None:
     stage.run(10)
     assert len(stage.of(StartRecording)) == 1
     fail(stage)
+    stage.run(1)
+    fail(stage, "the disk of the spools is fuller still")
     (prompt,) = stage.of(PlayPrompt)
     assert prompt.prompt == "unrecorded"
     assert len(prompt.sides) == 2
@@ -134,6 +137,65 @@ def test_notice_that_cannot_be_heard_ends_a_call_that_must_be_recorded() -> None
     stage.run(6)
     assert call.ended
     assert not stage.of(Bridge)
+    stage.settle()
+
+
+def refuse(stage: Stage) -> None:
+    (started,) = stage.of(StartRecording)
+    stage.agent.recording_refused(started.recording, FULL, stage.now)
+    stage.flush()
+
+
+@pytest.mark.parametrize("choice", [IfUnrecordable.REFUSE, IfUnrecordable.END])
+def test_a_call_whose_recording_cannot_begin_is_told_why_and_ended(choice: IfUnrecordable) -> None:
+    stage = strict(choice)
+    call = stage.alice.call("+48600123456")
+    stage.run(1)
+    stage.carrier.calls[0].answer()
+    stage.run(1)
+    refuse(stage)
+    assert [(prompt.prompt, len(prompt.sides)) for prompt in stage.of(PlayPrompt)] == [("unrecorded", 2)]
+    stage.run(4)
+    assert call.ended
+    assert stage.termination.reason == f"recording required: {FULL}"
+    (ended,) = (notice for notice in stage.notices if isinstance(notice, CallEnded))
+    assert ended.call.recording is None
+    stage.settle()
+
+
+def test_a_call_whose_recording_cannot_begin_goes_on_and_is_not_called_recorded() -> None:
+    stage = Stage(RECORD).registered()
+    call = stage.alice.call("+48600123456")
+    stage.run(1)
+    stage.carrier.calls[0].answer()
+    stage.run(1)
+    refuse(stage)
+    refuse(stage)
+    assert not call.ended
+    (snapshot,) = stage.agent.calls
+    assert (snapshot.recording, snapshot.recorded_now) == (None, False)
+    failed = [notice for notice in stage.notices if isinstance(notice, RecordingFailed)]
+    assert [(notice.call, notice.reason) for notice in failed] == [(snapshot.id, FULL)]
+    call.hang_up()
+    stage.settle()
+    assert len(stage.of(StopRecording)) == 1, "the ports are given back"
+
+
+def test_what_concerns_new_recordings_only_ends_no_call() -> None:
+    stage = strict(IfUnrecordable.END)
+    call = stage.alice.call("+48600123456")
+    stage.run(1)
+    stage.carrier.calls[0].answer()
+    stage.run(1)
+    stage.agent.recorder_changed("the reserve is reached", stage.now, running=False)
+    stage.run(4)
+    assert not call.ended
+    later = stage.carrier.call("+48221110101")
+    stage.run(1)
+    assert [prompt.prompt for prompt in stage.of(PlayPrompt)] == ["unrecorded"]
+    stage.run(4)
+    assert later.ended
+    call.hang_up()
     stage.settle()
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skryba.codecs.registry import encoder
 from skryba.media.rtp import RtpPacket
 from skryba.recorder.spool import BlockWriter, Kind
+from skryba.recorder.wav import read_header
 
 START = 5_000_000_000_000  # ns
 EPOCH = 1_790_000_000_000_000_000  # wall clock minus monotonic, ns
@@ -128,6 +129,7 @@ def spool(
     last: Mapping[str, Any] | None = None,
     marks: Iterable[Mapping[str, Any]] = (),
     formats: Iterable[Mapping[str, Any]] = (),
+    overflows: Iterable[Mapping[str, Any]] = (),
     per_block: int = 37,
 ) -> bytes:
     """A spool's octets."""
@@ -139,6 +141,8 @@ def spool(
     for begin in range(0, len(waiting), per_block):
         header, payload = blocks.packets(b"".join(waiting[begin : begin + per_block]))
         data += header + bytes(payload)
+    for loss in overflows:
+        data += blocks.words(Kind.OVERFLOW, loss)
     for mark in marks:
         data += blocks.words(Kind.MARK, mark)
     if last is not None:
@@ -149,5 +153,6 @@ def spool(
 def read_wav(path: Path) -> tuple[int, NDArray[np.int16]]:
     """Sample rate and samples [n, 2]."""
     data = path.read_bytes()
-    rate = int.from_bytes(data[24:28], "little")
-    return rate, np.frombuffer(data[44:], dtype=np.int16).reshape(-1, 2)
+    found = read_header(data)
+    assert found is not None
+    return found.sample_rate, np.frombuffer(data[found.data_offset :], dtype=np.int16).reshape(-1, 2)

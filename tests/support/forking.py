@@ -19,6 +19,10 @@ from skryba.codecs.g711 import PCMU_TO_LINEAR, PcmuEncoder
 from skryba.media import ring
 from skryba.recorder.link import RecorderLink
 from skryba.terms import Channel
+from skryba.vault.keyfile import public_path
+from skryba.vault.keyring import Keyring
+from skryba.vault.master import FileMaster
+from skryba.vault.signing import Verifier
 from tests.support.evidence import LEFT, RIGHT, Speaker
 
 FORMATS = {side: {0: "PCMU/8000", 101: "telephone-event/8000"} for side in Channel}
@@ -27,29 +31,62 @@ FRAME = 160
 _PROGRAM = """
 import sys, json
 from pathlib import Path
+from skryba import clock
+from skryba.recorder.verify import CHAIN
 from skryba.recorder.worker import RecorderConfig, run
+from skryba.vault.journal import Journal
+from skryba.vault.keyfile import generate_signer, load_signer
+from tests.support.faults import install
+from tests.support.forking import keyring_in
 words = json.loads(sys.argv[1])
+folder = Path(words.pop("folder"))
+keys = keyring_in(folder) if words.pop("encrypt") else None
+signing = folder / "signing.pem"
+signer = load_signer(signing) if signing.exists() else generate_signer(signing)
+install(folder / "faults")
 paths = {name: Path(words.pop(name)) for name in ("recordings", "spool", "control")}
-run(RecorderConfig(**paths, **words))
+run(RecorderConfig(**paths, **words), keys=keys, journal=Journal(paths["recordings"] / CHAIN, signer, clock.at))
 """
 
 
-class RecorderProcess:
-    """`skryba.recorder.worker` in a process of its own, to be killed and started again."""
+def keyring_in(folder: Path) -> Keyring:
+    """The keys of an encrypting recorder in this folder."""
+    path = folder / "master.key"
+    return Keyring(folder / "keys", FileMaster(path) if path.exists() else FileMaster.create(path))
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+
+class RecorderProcess:
+    """`skryba.recorder.worker` in a process of its own, to be killed and started again. It signs what it seals."""
+
+    def __init__(self, folder: Path, *, encrypt: bool = False, **options: Any) -> None:
+        self.folder = folder
+        self._encrypt = encrypt
         self.recordings = folder / "recordings"
         self.spool = folder / "spool"
         self.control = folder / "recorder.sock"
         self._options = options
+        self._faults = folder / "faults"
+        self.disk("")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         words = {"recordings": str(self.recordings), "spool": str(self.spool), "control": str(self.control)}
+        words |= {"folder": str(self.folder)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(words | self._options)],
+            [sys.executable, "-c", _PROGRAM, json.dumps(words | self._options | {"encrypt": self._encrypt})],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+
+    def disk(self, fault: str) -> None:
+        """How its disk behaves from now on: `stall`, `slow`, the name of an errno, or empty for well."""
+        draft = self._faults.with_suffix(".new")
+        draft.write_text(fault)
+        draft.rename(self._faults)
+
+    @property
+    def verifier(self) -> Verifier:
+        """Who trusts this recorder's signature."""
+        return Verifier.from_pem(public_path(self.folder / "signing.pem").read_bytes())
 
     def signal(self, number: signal.Signals) -> None:
         """Send it and, if it is deadly, wait for the end."""
@@ -95,6 +132,10 @@ class Forker:
                 packet = np.frombuffer(self._speakers[side].packet(payload, 0).packet, np.uint8)
                 ring.put(self.ring, self._seen, self.slot, channel, 0, clock.now_ns(), packet.ctypes.data, len(packet))
             self.frames += 1
+
+    def payload(self, side: Channel, frame: int) -> bytes:
+        """What one packet carried."""
+        return self._octets[side][frame * FRAME : (frame + 1) * FRAME]
 
     def crowd(self, packets: int) -> None:
         """Another call's packets, all at once."""

@@ -59,3 +59,25 @@ def doubled(stereo: Stereo, column: int, at: int, samples: int) -> Stereo:
     faulty = stereo.copy()
     faulty[at + samples :, column] = stereo[at:-samples, column]
     return faulty
+
+
+def clicked(stereo: Stereo, column: int, at: int, samples: int = 2) -> Stereo:
+    """Full scale for a moment."""
+    faulty = stereo.copy()
+    faulty[at : at + samples, column] = 32767
+    return faulty
+
+
+def drifting(stereo: Stereo, sent: Sent, column: int, ppm: float, rate: int = 8000) -> Stereo:
+    """One channel as a sender's clock makes it that runs slow by `ppm`."""
+    faulty = stereo.copy()
+    times = BEGIN - sent.began + np.arange(len(stereo)) / rate * (1 + ppm / 1e6)
+    faulty[:, column] = np.rint(sent.voice.at(times) * 32767)
+    return faulty
+
+
+def echoed(stereo: Stereo, column: int, at: int, samples: int, *, earlier: int) -> Stereo:
+    """A stretch once more, in a place where there was silence."""
+    faulty = stereo.copy()
+    faulty[at : at + samples, column] = stereo[at - earlier : at - earlier + samples, column]
+    return faulty

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from skryba.codecs.g711 import PcmaEncoder
 from tests.support.baresip import free_port, until
 
+SOURCE = Path(__file__).parents[2] / "src"
+
 Samples = npt.NDArray[np.float64]
 
 RECORD_ALL = """
@@ -52,9 +54,11 @@ class Proxy:
     trunk_port: int = field(default_factory=free_port)
     sip_port: int = field(default_factory=free_port)
     metrics_port: int = field(default_factory=free_port)
+    keeper_port: int = field(default_factory=free_port)
     trunk_options: str = ""
     extra: str = ""
     answer_timeout: int = 30
+    modules: Path | None = None  # a folder put in front of the interpreter's own
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -88,6 +92,7 @@ language = "en"
 answer_timeout = {self.answer_timeout}
 [operations]
 metrics = "127.0.0.1:{self.metrics_port}"
+keeper_metrics = "127.0.0.1:{self.keeper_port}"
 log_level = "info"
 drain_timeout = 5
 [numbers]
@@ -124,7 +129,7 @@ options_interval = 0
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [*filter(None, [self.modules]), SOURCE]))},
             )
         try:
             await until(self.is_ready, timeout=40)
@@ -169,9 +174,9 @@ options_interval = 0
     def manifests(self) -> list[dict[str, Any]]:
         """All sealed recordings, oldest first, each manifest with its audio file's path under "path"."""
         found = []
-        for path in sorted((self.folder / "recordings").rglob("*.json")):
-            manifest = json.loads(path.read_text())
-            manifest["path"] = str(path.with_suffix(".wav"))
+        for seal in sorted((self.folder / "recordings").rglob("*.seal")):
+            manifest = json.loads(seal.with_suffix(".json").read_text())
+            manifest["path"] = str(seal.with_name(manifest["files"][0]["file"]))
             found.append(manifest)
         return found
 

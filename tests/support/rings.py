@@ -18,6 +18,11 @@ class MemoryRing:
         self.overflow = 0
         self.epoch_ns = 42
         self.broken = False
+        self.size = 1000
+        self.lost: dict[int, int] = {}
+
+    def lost_of(self, slot: int) -> int:
+        return self.lost.get(slot, 0)
 
     def put(self, *records: bytes) -> int:
         """Returns the head after them."""

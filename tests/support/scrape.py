@@ -14,13 +14,16 @@ from skryba.b2bua.notices import (
     RequestRefused,
 )
 from skryba.b2bua.snapshot import ContactSnapshot, TrunkSnapshot
+from skryba.metrics.catalogue import CATALOGUE, Kind
 from skryba.metrics.collector import Collector
+from skryba.metrics.keeping import KeeperCounts
 from skryba.metrics.observer import MetricsObserver
 from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.sip.counters import Counters
 from skryba.terms import Result, Side, SocketAddress, Termination
 from tests.support.calls import call
 
+DISK = {"stalled_s": 0.0, "dropped": 3, "disk": {"days_left": 12.5}}
 SOURCE = SocketAddress("192.0.2.9", 5060)
 
 
@@ -35,7 +38,7 @@ def busy_observer() -> MetricsObserver:
     observer.receive(RequestRefused("REGISTER", 403, "wrong password", SOURCE))
     observer.receive(NoticePlayed("c", Side.CALLER, PromptEvidence("standard", "1", "pl", "00", 0, 1, completed=True)))
     observer.recorder_message({"op": "sealed", "slot": 1, "state": "ok", "duration_ms": 3500, "alarms": ["one-way"]})
-    observer.recorder_message({"op": "stats", "recordings": 2, "sealing": 1, "orphans": 1, "spool_age_s": 1.5})
+    observer.recorder_message({"op": "stats", "recordings": 2, "sealing": 1, "orphans": 1, "spool_age_s": 1.5, **DISK})
     observer.stream_ended(received=100, lost=0, jitter=0.0015)
     observer.loop_lag(0.0004)
     return observer
@@ -81,3 +84,14 @@ def busy_snapshot() -> Snapshot:
 
 def busy_collector() -> Collector:
     return Collector(busy_observer(), busy_snapshot)
+
+
+def busy_keeper() -> KeeperCounts:
+    """Every family of the keeper with one sample."""
+    counts = KeeperCounts()
+    for metric in CATALOGUE:
+        if metric.keeper and metric.kind is Kind.COUNTER:
+            counts.count(metric, *metric.labels)
+        elif metric.keeper:
+            counts.show(metric, 1.0, *metric.labels)
+    return counts

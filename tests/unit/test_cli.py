@@ -19,7 +19,10 @@ from skryba.selftest.report import SelftestReport
 from skryba.terms import SocketAddress
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(skryba.__file__).parents[1])}
-COMMANDS = ["run", "check-config", "explain", "selftest", "verify", "health", "version", "init"]
+COMMANDS = [
+    *("run", "check-config", "explain", "selftest", "verify", "health", "version", "init"),
+    *("find", "export", "render", "erase", "reconcile", "assurance", "keys", "hooks"),
+]
 
 
 @pytest.fixture(autouse=True)

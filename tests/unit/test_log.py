@@ -20,6 +20,7 @@ from skryba.b2bua.notices import (
     Notice,
     NoticeFailed,
     NoticePlayed,
+    RecordingFailed,
     RegistrationChanged,
     RequestRefused,
     TrunkChanged,
@@ -165,6 +166,7 @@ NOTICES: list[tuple[Notice, str, dict[str, Any]]] = [
     ),
     (NoticePlayed("c", Side.CALLEE, EVIDENCE), "notice played", {"seconds": 3.5, "completed": True, "language": "pl"}),
     (NoticeFailed("c", "standard", "pl", "no file"), "notice failed", {"level": "error", "reason": "no file"}),
+    (RecordingFailed("c", "r", "disk full"), "recording failed", {"level": "error", "reason": "disk full"}),
     (
         RegistrationChanged("101", (ContactSnapshot(f"sip:{CALLER}@x", "udp", SOURCE, 1.0, "phone"),)),
         "registration changed",

@@ -42,7 +42,7 @@ def test_planted_faults_are_found() -> None:
 def test_one_bad_file_or_one_lost_packet_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bad: int, lost: int, code: int
 ) -> None:
-    async def measure(calls: int, seconds: float, folder: Path) -> dict[str, Any]:
+    async def measure(calls: int, seconds: float, folder: Path, *, encrypt: bool) -> dict[str, Any]:
         return {"files_bad": bad, "loss": lost, "corrupt": 0}
 
     monkeypatch.setattr(record, "measure", measure)
@@ -62,3 +62,19 @@ def test_a_small_measurement() -> None:
     assert (result["files_ok"], result["files_bad"], result["loss"], result["packets"]) == (3, 0, 0, 300)
     assert result["recorder_cpu_us_per_packet"] > 0
     assert set(result) >= {"cpu_us_per_packet", "floor_us_per_packet", "ratio", "added_delay_ms"}
+
+
+@pytest.mark.wire
+def test_a_small_measurement_of_encryption() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "record", "--calls", "2", "--seconds", "4", "--encrypt", "--json"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    result = json.loads(ended.stdout.splitlines()[-1])
+    assert (result["files_ok"], result["files_bad"], result["loss"]) == (8, 0, 0)
+    assert result["encrypt_cost_ratio"] == pytest.approx(
+        result["encrypted_cpu_us_per_packet"] / result["cpu_us_per_packet"], abs=0.01
+    )

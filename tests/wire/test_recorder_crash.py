@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from skryba import clock
 from skryba.codecs.tones import sweep
 from skryba.recorder.link import RecorderLink
+from skryba.recorder.spool import read_spool, reading_with
 from skryba.recorder.verify import verify
+from skryba.recorder.wav import read_header
 from skryba.terms import Channel
+from skryba.vault.container import Opener
 from tests.support.evidence import read_wav
-from tests.support.forking import FACTS, FORMATS, FRAME, Forker, RecorderProcess, linked, reports, until
+from tests.support.forking import FACTS, FORMATS, FRAME, Forker, RecorderProcess, keyring_in, linked, reports, until
 
 pytestmark = pytest.mark.wire
 
@@ -81,7 +84,7 @@ def is_sealed(recorder: RecorderProcess) -> bool:
 
 def read_only_recording(recorder: RecorderProcess) -> tuple[NDArray[np.int16], dict[str, Any]]:
     [audio] = recorder.recordings.rglob("*.wav")
-    assert verify(recorder.recordings) == []
+    assert verify(recorder.recordings, recorder.verifier) == []
     assert list(recorder.spool.glob("*.spool")) == []
     rate, samples = read_wav(audio)
     assert rate == 8000
@@ -102,7 +105,7 @@ async def test_a_whole_recording_without_accident(recorder: RecorderProcess, for
         assert link.active == {}
     assert (sealed["state"], sealed["reasons"], sealed["id"], sealed["slot"]) == ("ok", [], ID, SLOT)
     samples, manifest = read_only_recording(recorder)
-    assert Path(sealed["file"]).name == manifest["audio"]["file"]
+    assert Path(sealed["file"]).name == manifest["files"][0]["file"]
     left, right = (
         place_of(samples[:, column], forker.said(side)) for column, side in enumerate((Channel.LEFT, Channel.RIGHT))
     )
@@ -171,7 +174,7 @@ async def test_what_the_ring_could_not_hold_is_stated(tmp_path: Path, recorder: 
     samples, manifest = read_only_recording(recorder)
     assert manifest["ring"]["overflow"] >= 40
     [[_, length, cause]] = manifest["channels"]["left"]["gaps"]
-    assert (length >= 380, cause) == (True, "loss")
+    assert (length >= 380, cause) == (True, "overflow")
     place_of(samples[:, 0], forker.said(Channel.LEFT, begun))
 
 
@@ -242,6 +245,46 @@ async def test_both_killed_and_the_ring_gone_costs_less_than_a_second(
     kept = np.flatnonzero(samples[:, 0])[-1] // FRAME
     assert kept >= forker.frames - 50 - JITTER // 20
     place_of(samples[:, 0], forker.said(Channel.LEFT, int(kept) - 4))
+
+
+async def test_encrypted_it_loses_nothing_and_shows_nothing(tmp_path: Path, forker: Forker) -> None:
+    recorder = RecorderProcess(tmp_path, encrypt=True, keep_spool=True)
+    recorder.start()
+    try:
+        async with linked(recorder.control, forker) as (link, heard):
+            await until(lambda: link.connected)
+            start(link)
+            await forker.talk(1.3)
+            recorder.kill()
+            recorder.start()
+            await forker.talk(1.2)
+            await until(lambda: len(reports(heard, "started")) == 2)
+            stop(link, forker)
+            await until(lambda: reports(heard, "sealed"))
+            [sealed] = reports(heard, "sealed")
+    finally:
+        recorder.close()
+    assert (sealed["state"], sealed["reasons"]) == ("ok", [])
+    assert verify(recorder.recordings, recorder.verifier) == []
+    spool = bytearray((recorder.spool / "kept" / f"{ID}.spool").read_bytes())
+    audio = Path(sealed["file"]).read_bytes()
+    key = keyring_in(tmp_path).get(ID)
+    opener = Opener(key, Path(sealed["file"]).name.encode(), lambda at, length: audio[at : at + length], len(audio))
+    plain = opener.read(0, opener.size)
+    info = read_header(plain)
+    assert info is not None
+    samples = np.frombuffer(plain[info.data_offset :], np.int16).reshape(-1, 2)
+    said = {side: forker.said(side) for side in Channel}
+    for column, side in enumerate((Channel.LEFT, Channel.RIGHT)):
+        place_of(samples[:, column], said[side])
+    marker = forker.payload(Channel.LEFT, 20)
+    for path in (*recorder.recordings.rglob("*"), *recorder.spool.rglob("*")):
+        assert path.is_dir() or (
+            marker not in path.read_bytes() and samples[1600:1700].tobytes() not in path.read_bytes()
+        )
+    found = read_spool(spool, reading_with(key))
+    assert (found.altered, found.torn, found.keys) == (False, False, (ID,))
+    assert marker in spool
 
 
 async def test_asked_to_end_it_leaves_running_recordings_to_the_next(recorder: RecorderProcess, forker: Forker) -> None:

@@ -1,25 +1,26 @@
-"""⚡ The ledger of all calls: a bounded queue, one thread, one SQLite file.
+"""⚡ The ledger of all calls: a bounded queue, one thread, one table.
 
 Knows no call: rows come in. The caller never waits and sees no error; what cannot be kept is counted in `dropped`.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from itertools import groupby
-from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, insert, update
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
+from sqlalchemy import Connection, Engine, Executable, bindparam, case, func, literal, select, update
+from sqlalchemy.exc import StatementError
 
-from skryba.archive.model import CALLS, METADATA, SCHEMA_VERSION, CallRow, RecordingRow
-from skryba.errors import ConfigError
+from skryba.archive.database import away, connect, upsert
+from skryba.archive.model import CallRow, RecordingRow
+from skryba.archive.outcome import of_call, of_recordings
+from skryba.archive.tables import CALLS
+from skryba.policy.e164 import normalise
+from skryba.terms import Result
 
 Row = CallRow | RecordingRow
 
@@ -27,27 +28,30 @@ QUEUE = 10_000  # rows that wait while the database is away
 BATCH = 200  # rows per transaction at most
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts
 GATHER = 0.1  # seconds a row waits for others: what a short call says thrice is then written once
-BUSY_TIMEOUT = 5.0  # seconds SQLite waits for another writer
 LOST = "signalling ended before the call"
 
+_NUMBERS = ("caller_e164", "callee_e164", "caller_reversed", "callee_reversed")
 _CALL_FIELDS = tuple(field.name for field in fields(CallRow))
-_insert_call = upsert(CALLS)
-# Names the call's own columns only: what the recorder said of it stays.
-_KEEP_CALL = _insert_call.on_conflict_do_update(
-    index_elements=[CALLS.c.id], set_={name: _insert_call.excluded[name] for name in _CALL_FIELDS}
-)
 
 log = structlog.get_logger("ledger")
 
 
 class Ledger:
-    """Writes from the first row on until `close`. `url` is an SQLAlchemy address of SQLite."""
+    """Writes from the first row on until `close`. `url` as `database.connect` takes it."""
 
-    def __init__(self, url: str, *, queue: int = QUEUE, back_off: Sequence[float] = BACK_OFF) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        number: Callable[[str], str] = normalise,
+        queue: int = QUEUE,
+        back_off: Sequence[float] = BACK_OFF,
+    ) -> None:
         self.dropped = 0  # rows lost: the queue was full, or the database refused them
         self.written = 0
         self.reachable = True  # False while the database is away
         self._url = url
+        self._number = number
         self._back_off = back_off
         self._rows: Queue[Row] = Queue(queue)
         self._arrived = Event()
@@ -90,16 +94,16 @@ class Ledger:
             if not batch and self._closing.is_set():
                 break
             try:
-                engine = engine or _open(self._url)
+                engine = engine or self._open()
                 self._keep(engine, batch)
-            except (OperationalError, OSError) as error:
-                if self.reachable:
-                    log.error("ledger not writable, rows wait", error=_short(error))
-                self.reachable = False
-                self._give_up.wait(self._back_off[min(failures, len(self._back_off) - 1)])
-                failures += 1
-                continue
-            except Exception as error:  # not the database's absence: without this the thread would end unseen
+            except Exception as error:  # else the thread would end unseen
+                if away(error):
+                    if self.reachable:
+                        log.error("ledger not writable, rows wait", error=_short(error))
+                    self.reachable = False
+                    self._give_up.wait(self._back_off[min(failures, len(self._back_off) - 1)])
+                    failures += 1
+                    continue
                 self._drop(len(batch), error)
                 self.reachable = engine is not None
             else:
@@ -124,93 +128,86 @@ class Ledger:
             self._arrived.set()
         return rows
 
+    def _open(self) -> Engine:
+        engine = connect(self._url)
+        try:
+            _close_left_open(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
     def _keep(self, engine: Engine, batch: Sequence[Row]) -> None:
         """All in one transaction; when a row is refused, each in its own, so that it alone is lost."""
         try:
-            with engine.begin() as connection:
-                _keep_rows(connection, batch)
-            self.written += len(batch)
-        except OperationalError:
-            raise
-        except SQLAlchemyError:
+            self._keep_together(engine, batch)
+        except Exception as error:
+            if away(error):
+                raise
             for row in batch:
                 self._keep_alone(engine, row)
 
     def _keep_alone(self, engine: Engine, row: Row) -> None:
         try:
-            with engine.begin() as connection:
-                _keep_rows(connection, [row])
-            self.written += 1
-        except OperationalError:
-            raise
-        except SQLAlchemyError as error:
+            self._keep_together(engine, [row])
+        except Exception as error:
+            if away(error):
+                raise
             self._drop(1, error)
+
+    def _keep_together(self, engine: Engine, batch: Sequence[Row]) -> None:
+        """In their order; of a call's rows between two recordings only the last, which says all that they said."""
+        with engine.begin() as connection:
+            for kind, rows in groupby(batch, type):
+                if kind is CallRow:
+                    latest = {row.id: row for row in rows if isinstance(row, CallRow)}
+                    values = [self._call_values(row) for row in latest.values()]
+                    connection.execute(_keep_call(connection), values)
+                else:
+                    for row in rows:
+                        if isinstance(row, RecordingRow):
+                            _keep_recording(connection, row)
+        self.written += len(batch)
+
+    def _call_values(self, row: CallRow) -> dict[str, Any]:
+        values = {name: getattr(row, name) for name in _CALL_FIELDS}  # unlike asdict, without copies of what it holds
+        for party in ("caller", "callee"):
+            number = self._number(values[party])
+            values[f"{party}_e164"], values[f"{party}_reversed"] = number, number[::-1]
+        values["terminal"] = of_call(row)
+        return values
 
     def _drop(self, count: int, error: Exception) -> None:
         self.dropped += count
         log.error("ledger rows refused", rows=count, error=_short(error))
 
 
-def _keep_rows(connection: Connection, batch: Sequence[Row]) -> None:
-    """In their order; of the same call's rows between two recordings only the last, which says all that they said."""
-    for kind, rows in groupby(batch, type):
-        if kind is CallRow:
-            latest = {row.id: row for row in rows if isinstance(row, CallRow)}
-            connection.execute(_KEEP_CALL, [_call_values(row) for row in latest.values()])
-        else:
-            for row in rows:
-                _keep_recording(connection, asdict(row))
+def _keep_call(connection: Connection) -> Executable:
+    """Names the call's own columns only: what the recorder said of it stays."""
+    statement = upsert(connection, CALLS)
+    said: dict[str, Any] = {name: statement.excluded[name] for name in (*_CALL_FIELDS, *_NUMBERS)}
+    said["terminal"] = case((CALLS.c.recording_state.is_(None), statement.excluded.terminal), else_=CALLS.c.terminal)
+    return statement.on_conflict_do_update(index_elements=[CALLS.c.id], set_=said)
 
 
-def _call_values(row: CallRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _CALL_FIELDS}  # unlike asdict, without copies of what it holds
+def _keep_recording(connection: Connection, row: RecordingRow) -> None:
+    """The catalogue follows the chain of seals and has the last word; this is only sooner."""
+    values: dict[str, Any] = asdict(row)
+    values["terminal"] = func.coalesce(CALLS.c.terminal, of_recordings([row.recording_state]))
+    connection.execute(update(CALLS).where(CALLS.c.recording == row.recording).values(values))
 
 
-def _keep_recording(connection: Connection, values: dict[str, Any]) -> None:
-    recording = values["recording"]
-    found = connection.execute(update(CALLS).where(CALLS.c.recording == recording).values(values))
-    if found.rowcount == 0:
-        connection.execute(insert(CALLS).values(id=recording, **values))
-
-
-def _open(url: str) -> Engine:
-    """A ready database: made if it was not there; calls that a dead process left open are closed as unknown."""
-    address = make_url(url)
-    if address.database:
-        path = Path(address.database)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
-    engine = create_engine(address, connect_args={"timeout": BUSY_TIMEOUT})
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    try:
-        with engine.begin() as connection:
-            _check_version(connection)
-            METADATA.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            left_open = (CALLS.c.result.is_(None)) & (CALLS.c.started_at.is_not(None))
-            connection.execute(update(CALLS).where(left_open).values(result="unknown", reason=LOST))
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _check_version(connection: Connection) -> None:
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version not in {0, SCHEMA_VERSION}:
-        raise ConfigError(f"the ledger has schema {version}, this program writes {SCHEMA_VERSION}")
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    """We begin transactions ourselves (IMMEDIATE), the driver must not; deleted rows are overwritten."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _close_left_open(engine: Engine) -> None:
+    """Calls that a dead process left open end as unknown; if they were being recorded, the catalogue will say."""
+    left_open = CALLS.c.result.is_(None) & CALLS.c.started_at.is_not(None)
+    facts = (CALLS.c.id, CALLS.c.recording, CALLS.c.bridged_at, CALLS.c.wish, CALLS.c.emergency, CALLS.c.mode)
+    settle = update(CALLS).where(CALLS.c.id == bindparam("key")).values(terminal=bindparam("state"))
+    with engine.begin() as connection:
+        found = connection.execute(select(*facts, literal(Result.UNKNOWN.value).label("result")).where(left_open)).all()
+        states = [{"key": row.id, "state": of_call(row)} for row in found]
+        connection.execute(update(CALLS).where(left_open).values(result=Result.UNKNOWN, reason=LOST))
+        if settled := [each for each in states if each["state"] is not None]:
+            connection.execute(settle, settled)
 
 
 def _short(error: Exception) -> str:

@@ -1,75 +1,12 @@
-"""The tables of the ledger, and the values that are written into them.
+"""The values that are written into the ledger.
 
-Knows no connection and no thread. One row per call attempt; what became of its recording stands in the same row.
+Knows no table, no connection and no thread. One row per call attempt.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-from sqlalchemy import JSON, Boolean, Column, Dialect, Index, Integer, MetaData, String, Table
-from sqlalchemy.types import TypeDecorator
-
-SCHEMA_VERSION = 1  # SQLite's user_version; a different one is refused, never guessed at
-
-
-class UtcText(TypeDecorator[datetime]):
-    """An aware datetime as `2026-11-24T10:00:00.000000Z`: sorts as text, and no zone is lost on the way."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone does not belong in the ledger")
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else datetime.fromisoformat(value)
-
-
-METADATA = MetaData()
-
-CALLS = Table(
-    "calls",
-    METADATA,
-    Column("id", String, primary_key=True),
-    Column("direction", String),
-    Column("station", String),
-    Column("trunk", String),
-    Column("caller", String),
-    Column("callee", String),
-    Column("started_at", UtcText),
-    Column("answered_at", UtcText),
-    Column("ended_at", UtcText),
-    Column("result", String),  # of the termination; null while the call runs
-    Column("reason", String),
-    Column("side", String),
-    Column("status", Integer),
-    Column("rule", String),
-    Column("mode", String),
-    Column("rules_version", String),
-    Column("decision_reason", String),
-    Column("decision_reason_pl", String),
-    Column("decision_path", JSON),
-    Column("emergency", Boolean),
-    Column("purpose", String),
-    Column("legal_basis", String),
-    Column("retention", String),
-    Column("notice", JSON),  # evidence of each notice played or failed
-    Column("caller_call_id", String),
-    Column("callee_call_id", String),
-    Column("recording", String),
-    Column("recording_state", String),
-    Column("recording_file", String),
-    Column("recording_reasons", JSON),
-    Column("recording_ms", Integer),
-)
-Index("calls_started_at", CALLS.c.started_at)
-Index("calls_recording", CALLS.c.recording)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +40,49 @@ class CallRow:
     caller_call_id: str | None = None
     callee_call_id: str | None = None
     recording: str | None = None
+    bridged_at: datetime | None = None  # from then on the parties could talk
+    wish: str | None = None  # why it is not recorded although its rule says so: declined or private
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
-    """What became of a recording. `recording` finds the call; a recording without a call gets a row of its own."""
+    """What became of a recording; `recording` finds the call."""
 
     recording: str
     recording_state: str
     recording_file: str | None
     recording_reasons: list[str]
     recording_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One sealed recording as the catalogue has it. `id` is the stem of its files, `folder` such as `2026/11/24`."""
+
+    id: str
+    call: str | None
+    conversation: str | None
+    segment: int | None
+    state: str
+    reasons: list[str]
+    alarms: list[str]
+    begin_at: datetime
+    end_at: datetime | None
+    duration_ms: int
+    direction: str | None
+    station: str | None
+    trunk: str | None
+    caller: str | None
+    callee: str | None
+    rule: str | None
+    purpose: str | None
+    retention: str | None
+    folder: str
+    name: str | None
+    files: list[Mapping[str, Any]]  # file, octets, sha256
+    octets: int
+    encrypted: bool
+    seq: int  # in the chain of seals
+    sealed_at: datetime
+    location: str
+    erased_at: datetime | None = None

@@ -5,7 +5,7 @@ Knows notices and messages, no database. Holds the notices' evidence of running 
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from skryba.archive.model import CallRow, RecordingRow
@@ -61,9 +61,10 @@ class LedgerObserver:
 
     def _row(self, call: CallSnapshot, end: Termination | None) -> CallRow:
         decision, timings = call.decision, call.timings
-        ended_at = None
-        if timings.ended is not None:
-            ended_at = call.started_at + timedelta(seconds=timings.ended - timings.started)
+
+        def moment(of: float | None) -> datetime | None:
+            return None if of is None else call.started_at + timedelta(seconds=of - timings.started)
+
         caller_call_id, callee_call_id = (*call.sip_call_ids, None, None)[:2]
         return CallRow(
             id=call.id,
@@ -74,7 +75,7 @@ class LedgerObserver:
             callee=call.callee,
             started_at=call.started_at,
             answered_at=call.answered_at,
-            ended_at=ended_at,
+            ended_at=moment(timings.ended),
             result=end.result.value if end else None,
             reason=end.reason if end else None,
             side=end.side.value if end and end.side else None,
@@ -93,6 +94,7 @@ class LedgerObserver:
             caller_call_id=caller_call_id,
             callee_call_id=callee_call_id,
             recording=call.recording,
+            bridged_at=moment(timings.bridged),
         )
 
 

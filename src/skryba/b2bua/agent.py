@@ -145,12 +145,20 @@ class Agent:
         """No packet from that side for the configured time; repeat at least every 10 s while it lasts."""
         self._on_call(call_id, lambda call: call.media_silent(side, now), now)
 
-    def recorder_changed(self, unrecordable: str, now: float) -> None:
-        """Why nothing can be recorded just now, empty when it can. Calls that must be recorded end (rule C17)."""
+    def recorder_changed(self, unrecordable: str, now: float, *, running: bool = True) -> None:
+        """Why nothing new can be recorded just now, empty when it can. Calls that must be recorded end (rule C17).
+
+        `running`: neither can what has begun. Without it only new calls are concerned.
+        """
         self._around.unrecordable = unrecordable
-        if unrecordable:
+        if unrecordable and running:
             for call_id in list(self._calls):
                 self._on_call(call_id, lambda call: call.recording_failed(now), now)
+
+    def recording_refused(self, recording: str, reason: str, now: float) -> None:
+        """The recorder cannot record this one; an unknown one is ignored."""
+        call_id = next((call.id for call in self._calls.values() if call.recording == recording), "")
+        self._on_call(call_id, lambda call: call.recording_refused(reason, now), now)
 
     # --- what comes out ---------------------------------------------------------------------------------------------
 

@@ -113,6 +113,11 @@ class Call:
         self._setup.recording_failed(now)
         self._after(now)
 
+    def recording_refused(self, reason: str, now: float) -> None:
+        """The recorder cannot record this call."""
+        self._setup.recording_refused(reason, now)
+        self._after(now)
+
     def hang_up(self, reason: str, now: float) -> None:
         """An operator's or a shutdown's wish."""
         self._course.end(Termination(Result.FAILED_HERE, reason, None, 503), now, cause=(503, reason))
@@ -129,6 +134,11 @@ class Call:
     def abandon(self) -> None:
         """Ending it failed as well: leave nothing behind."""
         self._course.release()
+
+    @property
+    def recording(self) -> str:
+        """The id of its recording, should there be one."""
+        return self._course.recording.id
 
     def snapshot(self) -> CallSnapshot:
         """A view for people."""

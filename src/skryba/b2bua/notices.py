@@ -74,6 +74,15 @@ class NoticeFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """The recorder cannot record a call that was to be recorded: it goes on unrecorded, or ends (product rule C17)."""
+
+    call: str
+    recording: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrationChanged:
     """The contacts of a station after the change; none left = unregistered or expired."""
 
@@ -101,4 +110,13 @@ class RequestRefused:
 
 
 CallNotice = CallStarted | CallRinging | CallAnswered | CallBridged | CallEnded
-Notice = CallNotice | CallFaulted | NoticePlayed | NoticeFailed | RegistrationChanged | TrunkChanged | RequestRefused
+Notice = (
+    CallNotice
+    | CallFaulted
+    | NoticePlayed
+    | NoticeFailed
+    | RecordingFailed
+    | RegistrationChanged
+    | TrunkChanged
+    | RequestRefused
+)

@@ -9,7 +9,7 @@ from skryba.b2bua.commands import ChangeFormats, MarkRecording, MediaCommand, St
 from skryba.b2bua.consent import Consent
 from skryba.b2bua.snapshot import CallSnapshot
 from skryba.policy.model import Decision
-from skryba.terms import Channel, Direction, Side, Termination
+from skryba.terms import Channel, Direction, Result, Side, Termination
 
 
 class Recording:
@@ -43,6 +43,11 @@ class Recording:
         if self.running and formats != self._formats.get(side):
             self._formats[side] = formats
             self._emit(ChangeFormats(self._call, side, formats))
+
+    def abandon(self, reason: str) -> None:
+        """It could not begin: there is none."""
+        self.stop(Termination(Result.FAILED_HERE, reason, None, None))
+        self.started = False
 
     def stop(self, termination: Termination) -> None:
         """For good."""

@@ -86,8 +86,11 @@ class Server:
     def drain(self) -> None:
         self._turn(lambda: self._agent.drain(clock.now()))
 
-    def recorder_changed(self, unrecordable: str) -> None:
-        self._turn(lambda: self._agent.recorder_changed(unrecordable, clock.now()))
+    def recorder_changed(self, unrecordable: str, *, running: bool) -> None:
+        self._turn(lambda: self._agent.recorder_changed(unrecordable, clock.now(), running=running))
+
+    def recording_refused(self, recording: str, reason: str) -> None:
+        self._turn(lambda: self._agent.recording_refused(recording, reason, clock.now()))
 
     def hang_up(self, call: str, reason: str) -> None:
         self._turn(lambda: self._agent.hang_up(call, reason, clock.now()))

@@ -11,7 +11,15 @@ from skryba.b2bua.consent import When
 from skryba.b2bua.course import Course
 from skryba.b2bua.dialling import NO_ANSWER
 from skryba.b2bua.leg import Leg
-from skryba.b2bua.notices import CallAnswered, CallBridged, CallRinging, CallStarted, NoticeFailed, NoticePlayed
+from skryba.b2bua.notices import (
+    CallAnswered,
+    CallBridged,
+    CallRinging,
+    CallStarted,
+    NoticeFailed,
+    NoticePlayed,
+    RecordingFailed,
+)
 from skryba.b2bua.outbound import OutboundInvite
 from skryba.b2bua.reoffer import answer_late
 from skryba.b2bua.signals import Accepted, Acknowledged, Progressed, Refused
@@ -142,8 +150,20 @@ class Setup:
     def recording_failed(self, now: float) -> None:
         """Nothing can be recorded any more: a call that must be recorded is told so and ends."""
         course = self._course
+        if course.requirement.farewell is not None:
+            return  # they are being told
         if course.recording.running and course.requirement.gives_up(course.around.unrecordable):
             course.recording.mark("recording failed")
+            self._announce(now)
+
+    def recording_refused(self, reason: str, now: float) -> None:
+        """This one could not begin: the call is told so and ends if it must be recorded, or goes on unrecorded."""
+        course = self._course
+        if not course.recording.running:
+            return
+        course.recording.abandon(reason)
+        course.around.tell(RecordingFailed(course.id, course.recording.id, reason))
+        if course.requirement.gives_up(reason):
             self._announce(now)
 
     def _part(self, now: float) -> None:

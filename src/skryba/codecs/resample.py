@@ -1,7 +1,7 @@
 """Sample rate conversion by a polyphase FIR filter: up by L, low-pass, down by M.
 
 May not know codecs or files. Linear phase and centred: output sample n stands where input sample n·M/L stood, so
-conversion moves nothing in time. Ripple ≤ 0.1 dB up to 90 % of the lower half rate, aliases ≤ −70 dB beyond 110 %.
+conversion moves nothing in time. What is promised (R-T5 asks for 0.5 and −60 dB) stands in RIPPLE_DB and STOPBAND_DB.
 
 `Resampler` works on blocks with context: each call gets `margin` samples of what came before and of what comes after.
 """
@@ -14,6 +14,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from skryba.codecs.base import Samples
+
+RIPPLE_DB = 0.1  # from 0 to 90 % of the lower half rate
+STOPBAND_DB = -70.0  # aliases and images of what lies beyond 110 % of the lower half rate
 
 _ATTENUATION = 76.0  # dB, Kaiser design; leaves room for rounding to 16 bit
 _EDGE = 0.10  # half width of the transition band, relative to the lower half rate

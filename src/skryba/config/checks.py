@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
 
+from skryba.archive.naming import NameTemplate
 from skryba.config.model import Config
 from skryba.media.ports import ephemeral_overlap
 from skryba.policy.e164 import normalise
@@ -93,6 +94,10 @@ def _keeping(config: Config) -> Iterator[Found]:
             f"there is already a hook {config.hook[index].id}",
             "Give each hook an id of its own",
         )
+    try:
+        NameTemplate.parse(config.recorder.name)
+    except ValueError as error:
+        yield ("recorder", "name"), str(error), "The fields stand in docs/reference/configuration.md"
 
 
 def _stations(config: Config) -> Iterator[Found]:

@@ -77,7 +77,8 @@ class Encryption(Section):
         "`public`: the same, but this machine can only encrypt; the private key is kept elsewhere.",
     )
     keys: Path = Field(
-        default=Path("keys"), description="Folder of wrapped keys. Not on the disk, nor in the backup, of recordings."
+        default=Path("keys/ring"),
+        description="Folder of wrapped keys. Not on the disk, nor in the backup, of recordings.",
     )
     master_key: Path = Field(
         default=Path("keys/master.key"), description="File of the master key; `skryba keys init` makes one."

@@ -2,13 +2,20 @@
 
 May not know recordings. The writer never waits: what does not fit is counted. Either side may die; the other goes on.
 
-The file is a page of header and `size` octets of data. Numbers are little-endian; head and tail count octets since the
-beginning and have a cache line of their own. A record is
-`total u32 | slot u32 | channel u8 | kind u8 | length u16 | reserved u32 | arrival u64 ns` and the packet. Its total, a
+The file is a page of header, a counter of lost packets per slot and `size` octets of data. Numbers are little-endian;
+head and tail count octets since the beginning and have a cache line of their own. A record is
+`total u32 | slot u32 | channel u8 | kind u8 | length u16 | missed u32 | arrival u64 ns` and the packet. Its total, a
 multiple of 8, leads to the next record; no record crosses the end of the data: a filler goes before, and where not even
-a filler fits, the last record's total swallows the rest.
+a filler fits, the last record's total swallows the rest. `missed` packets, of any slot, found no room since the record
+before.
+
+A large ring takes memory for its backlog only: the writer asks for it piece by piece ahead of the head, and where there
+is none the ring counts as full, for a page that cannot be had would kill the process; the reader gives back what lies
+behind the tail. So the writer goes by `free`, the octets given back, which follows the tail in steps.
 """
 
+import contextlib
+import errno
 import mmap
 import os
 import struct
@@ -19,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skryba.errors import ResourceError
-from skryba.media.syscalls import address_of, entrance, inlined, load_acquire, memcpy, store_release
+from skryba.media.syscalls import address_of, compiled, entrance, inlined, load_acquire, madvise, memcpy, store_release
 
 MAGIC = 0x474E_4952_5952_4B53  # "SKRYRING"
-VERSION = 1
+VERSION = 2
 PAGE = 4096
 RTP, RTCP, FILLER = 0, 1, 2
 LEFT, RIGHT = 0, 1
@@ -33,27 +40,66 @@ RECORD = np.dtype(
         ("channel", "u1"),
         ("kind", "u1"),
         ("length", "<u2"),
-        ("reserved", "<u4"),
+        ("missed", "<u4"),
         ("arrival", "<u8"),
     ]
 )
 RECORD_OCTETS = RECORD.itemsize
 SMALLEST = 1 << 17  # octets of data: any datagram fits
+SPARSE = 1 << 22  # octets from which on a ring takes memory only as it fills
+SLOTS = 1 << 16  # slots whose lost packets are counted apart
+CALL_OCTETS = 21_000  # a second of a G.711 call in packets of 20 ms, both directions, reports included
 
 # Words of the header page.
-_MAGIC, _VERSION, _SIZE, _PID, _EPOCH, _HEAD, _TAIL, _LOST, _LOST_OCTETS = 0, 1, 2, 3, 4, 64, 128, 192, 193
-_DATA = PAGE // 8
+_MAGIC, _VERSION, _SIZE, _PID, _EPOCH, _STEP = 0, 1, 2, 3, 4, 5
+_HEAD, _READY, _TAIL, _FREE, _LOST, _LOST_OCTETS, _MISSED, _WAIT = 64, 65, 128, 129, 192, 193, 194, 195
+_BY_SLOT = PAGE // 8
+_DATA = _BY_SLOT + SLOTS
+DATA = 8 * _DATA  # octets before the data
+_PIECE = 1 << 16  # octets that the writer asks for at a time: 40 µs
+_GIVE = 1 << 20  # octets that the reader gives back at a time
+_EVERYTHING = 1 << 62
+_POPULATE_WRITE = 23  # madvise(2), since Linux 5.14; fails where touching the page would kill
+_PATIENCE = 64  # a writer without memory asks again after so many lost packets
 
 Words = NDArray[np.int64]
 Octets = NDArray[np.uint8]
 NO_RING: Words = np.zeros(0, np.int64)
 
 
+@compiled
+def _prepare(ring: Any, base: int, end: int) -> bool:
+    """Have memory behind all positions before `end`; False if there is none."""
+    size = ring[_SIZE]
+    while ring[_READY] < end:
+        if ring[_WAIT] > 0:
+            ring[_WAIT] -= 1
+            return False
+        place = DATA + ring[_READY] % size
+        if madvise(base + place, _PIECE, _POPULATE_WRITE) != 0:
+            ring[_WAIT] = _PATIENCE
+            return False
+        ring[_READY] += _PIECE
+    return True
+
+
+@compiled
+def _lose(ring: Any, slot: int, length: int) -> bool:
+    ring[_LOST] += 1
+    ring[_LOST_OCTETS] += length
+    if ring[_MISSED] < 0x7FFFFFFF:
+        ring[_MISSED] += 1
+    if 0 <= slot < SLOTS:
+        ring[_BY_SLOT + slot] += 1
+    return False
+
+
 @inlined
 def put(ring: Any, seen: Any, slot: int, channel: int, kind: int, arrival: int, packet: int, length: int) -> bool:
     """Copy `length` octets from address `packet` into a new record; False, and counted, if there is no room.
 
-    `seen[0]` is the writer's last look at the tail: the reader's cache line is fetched only when the ring seems full.
+    `seen[0]` is the writer's last look at what is free: the reader's cache line is fetched only when the ring seems
+    full.
     """
     base = address_of(ring)
     size = ring[_SIZE]
@@ -68,11 +114,11 @@ def put(ring: Any, seen: Any, slot: int, channel: int, kind: int, arrival: int, 
     if rest < RECORD_OCTETS:
         need += rest
     if size - (head - seen[0]) < filler + need:
-        seen[0] = load_acquire(base + 8 * _TAIL)
+        seen[0] = load_acquire(base + 8 * _FREE)
         if size - (head - seen[0]) < filler + need:
-            ring[_LOST] += 1
-            ring[_LOST_OCTETS] += length
-            return False
+            return _lose(ring, slot, length)
+    if ring[_READY] < head + filler + need and not _prepare(ring, base, head + filler + need):
+        return _lose(ring, slot, length)
     word = _DATA + (place >> 3)
     if filler > 0:
         ring[word] = filler
@@ -80,8 +126,9 @@ def put(ring: Any, seen: Any, slot: int, channel: int, kind: int, arrival: int, 
         ring[word + 2] = arrival
         word = _DATA
     ring[word] = need | slot << 32
-    ring[word + 1] = channel | kind << 8 | length << 16
+    ring[word + 1] = channel | kind << 8 | length << 16 | ring[_MISSED] << 32
     ring[word + 2] = arrival
+    ring[_MISSED] = 0
     memcpy(base + 8 * word + RECORD_OCTETS, packet, length)
     store_release(base + 8 * _HEAD, head + filler + need)
     return True
@@ -115,26 +162,53 @@ def _run_length(ring: Words, start: int, available: int, limit: int) -> int:
     return at - place  # type: ignore[no-any-return]
 
 
-def _map(descriptor: int, octets: int) -> Words:
-    # Populated at once: a first touch of a page belongs to the start, not to a packet.
-    memory = mmap.mmap(descriptor, octets, mmap.MAP_SHARED | mmap.MAP_POPULATE)
-    return np.frombuffer(memory, np.int64)
+def ring_bytes_for(calls: int, seconds: float = 60.0) -> int:
+    """Octets of a ring that keeps all packets of so many calls while the recorder stands still for so long.
+
+    A ring of this size belongs to each engine thread: nobody promises that they share the calls evenly, and what is
+    not used costs nothing.
+    """
+    return max(SMALLEST, -(-int(calls * seconds * CALL_OCTETS) // _GIVE) * _GIVE)
+
+
+def _map(descriptor: int, octets: int, flags: int = 0) -> tuple[Words, mmap.mmap]:
+    memory = mmap.mmap(descriptor, octets, mmap.MAP_SHARED | flags)
+    return np.frombuffer(memory, np.int64), memory
+
+
+def _make(descriptor: int, size: int) -> Words:
+    """The ring's memory: its beginning if it is large, else all of it: a first touch belongs to the start."""
+    if size >= SPARSE:
+        os.ftruncate(descriptor, DATA + size)
+        ring, memory = _map(descriptor, DATA + size)
+        try:
+            memory.madvise(_POPULATE_WRITE, 0, DATA + _GIVE)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        else:
+            ring[[_STEP, _READY]] = _GIVE, _GIVE
+            return ring
+    os.posix_fallocate(descriptor, 0, DATA + size)
+    ring, _ = _map(descriptor, DATA + size, mmap.MAP_POPULATE)
+    ring[[_STEP, _READY]] = 8, _EVERYTHING
+    return ring
 
 
 def create(path: Path, octets: int, *, epoch_ns: int) -> Words:
     """A fresh ring for the engine in place of whatever lies at `path`; `octets` of data, rounded up to whole pages.
 
-    A reader of the ring that lay there keeps it and can finish it. Only the owner may read: it is speech.
-    `epoch_ns` is wall clock less CLOCK_MONOTONIC. ResourceError if the memory is not there.
+    A large one is rounded up to whole MiB. A reader of the ring that lay there keeps it and can finish it. Only the
+    owner may read: it is speech. `epoch_ns` is wall clock less CLOCK_MONOTONIC. ResourceError without memory.
     """
-    size = max(SMALLEST, (octets + PAGE - 1) // PAGE * PAGE)
+    unit = PAGE if octets < SPARSE else _GIVE
+    size = max(SMALLEST, (octets + unit - 1) // unit * unit)
     draft = path.with_name(path.name + ".new")
     try:
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, PAGE + size)  # a sparse page that cannot be had would kill the process
-            ring = _map(descriptor, PAGE + size)
+            ring = _make(descriptor, size)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -161,8 +235,9 @@ def discard(path: Path, ring: Words) -> None:
 class RingReader:
     """The recorder's side. `read`, make use of what came, then `advance`; what is not advanced over is read again."""
 
-    def __init__(self, ring: Words) -> None:
+    def __init__(self, ring: Words, memory: mmap.mmap) -> None:
         self._ring = ring
+        self._memory = memory
         self._octets: Octets = ring.view(np.uint8)
         self._size = int(ring[_SIZE])
 
@@ -174,9 +249,9 @@ class RingReader:
             try:
                 octets = os.fstat(descriptor).st_size
                 head = os.pread(descriptor, 24, 0)
-                if len(head) < 24 or struct.unpack("<qqq", head) != (MAGIC, VERSION, octets - PAGE):
+                if len(head) < 24 or struct.unpack("<qqq", head) != (MAGIC, VERSION, octets - DATA):
                     raise ResourceError(f"{path} is no ring of version {VERSION}")
-                return cls(_map(descriptor, octets))
+                return cls(*_map(descriptor, octets))
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -196,6 +271,15 @@ class RingReader:
     def overflow(self) -> int:
         """Packets that found no room."""
         return int(self._ring[_LOST])
+
+    @property
+    def size(self) -> int:
+        """Octets of data that it can hold."""
+        return self._size
+
+    def lost_of(self, slot: int) -> int:
+        """Packets of one slot that found no room; 0 for a slot beyond those that are counted."""
+        return int(self._ring[_BY_SLOT + slot]) if 0 <= slot < SLOTS else 0
 
     @property
     def pid(self) -> int:
@@ -222,11 +306,22 @@ class RingReader:
             run = _run_length(self._ring, tail, available, max_octets)
             if run < 0:
                 raise ResourceError("the ring holds a broken record")
-        return self._octets[PAGE + place : PAGE + place + run]
+        return self._octets[DATA + place : DATA + place + run]
 
     def advance(self, octets: int) -> None:
         """Give so many octets, whole records, back to the engine."""
-        _set(self._ring, _TAIL, self.tail + octets)
+        tail, free = self.tail + octets, int(self._ring[_FREE])
+        _set(self._ring, _TAIL, tail)
+        step = int(self._ring[_STEP])
+        given = tail - tail % step
+        while free < given:
+            if step == _GIVE:  # its memory must be gone before the writer may fill it again
+                with contextlib.suppress(OSError):  # not every file system can; then it costs what it costs
+                    self._memory.madvise(mmap.MADV_REMOVE, DATA + free % self._size, _GIVE)
+                free += _GIVE
+            else:
+                free = given
+            _set(self._ring, _FREE, free)
 
 
 def head_of(ring: Words) -> int:

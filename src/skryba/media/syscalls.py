@@ -35,6 +35,7 @@ close: Any = types.ExternalFunction("close", types.intc(types.intc))
 read: Any = types.ExternalFunction("read", types.intp(types.intc, types.intp, types.uintp))
 write: Any = types.ExternalFunction("write", types.intp(types.intc, types.intp, types.uintp))
 memcpy: Any = types.ExternalFunction("memcpy", types.intp(types.intp, types.intp, types.uintp))
+madvise: Any = types.ExternalFunction("madvise", types.intc(types.intp, types.uintp, types.intc))
 usleep: Any = types.ExternalFunction("usleep", types.intc(types.uint32))
 _int_pointer: Any = types.CPointer(types.int32)  # type: ignore[no-untyped-call]
 _clock_gettime: Any = types.ExternalFunction("clock_gettime", types.intc(types.intc, types.intp))

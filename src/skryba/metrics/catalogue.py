@@ -156,6 +156,9 @@ _group = "Recording"
 RECORDING_DECISIONS = _counter("recording_decisions", "Decisions of the policy, by rule.", "rule", "decision")
 RECORDINGS_ACTIVE = _gauge("recordings_active", "Calls being recorded now.")
 RECORDINGS_STARTED = _counter("recordings_started", "Recordings begun.", "direction")
+RECORDINGS_REFUSED = _counter(
+    "recordings_refused", "Calls that the recorder could not begin to record; each goes on unrecorded, or is ended."
+)
 RECORDINGS_FINISHED = _counter("recordings_finished", "Recordings sealed, by their terminal state.", "result")
 RECORDING_AUDIO = _counter("recording_audio_seconds", "Length of the sealed recordings.")
 RECORDING_ALARMS = _counter(
@@ -176,6 +179,10 @@ RING_OVERFLOW = _counter(
 _group = "Storage"
 STORAGE_FREE = _gauge("storage_free_bytes", "Free space where recordings and spools lie.", "volume")
 STORAGE_SIZE = _gauge("storage_size_bytes", "Size of that volume.", "volume")
+DISK_LEFT = _gauge("storage_left_seconds", "At the present rate, until the disk of the recordings is full.")
+DISK_DROPPED = _counter(
+    "recording_disk_dropped_packets", "Packets lost to recordings because the disk did not take them; calls heard them."
+)
 
 _group, _keeper = "Keeper", True
 CHAIN_LENGTH = _gauge("chain_entries", "Entries of the chain of seals that the keeper has followed.")
@@ -191,7 +198,6 @@ UPLOAD_WAITING_BYTES = _gauge("uploads_waiting_bytes", "Their size.")
 UPLOAD_OLDEST = _gauge("upload_oldest_seconds", "How long the oldest of them has been waiting.")
 HOOK_DELIVERIES = _counter("hook_deliveries", "Deliveries of hooks: delivered, failed, dead.", "hook", "result")
 HOOK_DEAD = _gauge("hook_dead_letters", "Deliveries that were given up; `skryba hooks` shows and revives them.")
-DISK_DAYS_LEFT = _gauge("storage_days_left", "At the present rate, until the disk of the recordings is full.")
 CLOCK_OFFSET = _gauge("clock_offset_seconds", "Offset of the system clock as the kernel's time discipline tells it.")
 CLOCK_SYNCHRONISED = _gauge("clock_synchronised", "1 while the kernel says that the clock is synchronised.")
 KEEPER_FAULTS = _counter("keeper_faults", "Jobs of the keeper that ended in an error and will be tried again.", "task")

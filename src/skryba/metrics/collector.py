@@ -89,6 +89,8 @@ class Collector(PrometheusCollector):
             catalogue.RECORDER_STALL: {(): self._observer.stall} if now.recorder_up else {},
             catalogue.SPOOLS: {(): self._observer.spools} if now.recorder_up else {},
             catalogue.SPOOL_AGE: {(): self._observer.spool_age} if now.recorder_up else {},
+            catalogue.DISK_DROPPED: {(): self._observer.disk_dropped},
+            catalogue.DISK_LEFT: {(): left * 86_400} if (left := self._observer.disk_days_left) is not None else {},
             catalogue.STORAGE_FREE: {(volume.name,): volume.free_bytes for volume in now.volumes},
             catalogue.STORAGE_SIZE: {(volume.name,): volume.size_bytes for volume in now.volumes},
         }

@@ -18,7 +18,7 @@ Labels = tuple[str, ...]
 _Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class KeeperCounts(Collector):
     """Set and counted by the keeper's tasks; `problems` holds, by task, what a person should look at."""
 

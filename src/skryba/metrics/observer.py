@@ -19,6 +19,7 @@ from skryba.b2bua.notices import (
     Notice,
     NoticeFailed,
     NoticePlayed,
+    RecordingFailed,
     RegistrationChanged,
     RequestRefused,
     TrunkChanged,
@@ -89,8 +90,12 @@ class MetricsObserver:
         self.spools = 0  # not sealed yet
         self.spool_age = 0.0  # seconds
         self.stall = 0.0  # seconds
+        self.postponed = 0  # spools that wait for disk or key to be sealed
+        self.disk_dropped = 0  # packets
+        self.disk_days_left: float | None = None
         self._recorded: set[str] = set()
-        self.counters[catalogue.FAULTS][()] = 0
+        for metric in (catalogue.FAULTS, catalogue.RECORDINGS_REFUSED):
+            self.counters[metric][()] = 0
         for state in State:  # alerts compare with zero: the series must exist before the first one
             self.counters[catalogue.RECORDINGS_FINISHED][(state,)] = 0
 
@@ -103,6 +108,8 @@ class MetricsObserver:
                 self.counters[catalogue.ANNOUNCEMENTS][evidence.language, result] += 1
             case NoticeFailed(_, _, language, _):
                 self.counters[catalogue.ANNOUNCEMENTS][language, "failed"] += 1
+            case RecordingFailed():
+                self.counters[catalogue.RECORDINGS_REFUSED][()] += 1
             case RegistrationChanged(station, contacts):
                 self.contacts[station] = len(contacts)
             case RequestRefused(method, status, _, _):
@@ -140,11 +147,14 @@ class MetricsObserver:
                 self.counters[catalogue.RECORDINGS_FINISHED][(str(message["state"]),)] += 1
                 self.audio_ms += message["duration_ms"]
                 for alarm in message.get("alarms", ()):
-                    self.counters[catalogue.RECORDING_ALARMS][(str(alarm),)] += 1
+                    self.counters[catalogue.RECORDING_ALARMS][(str(alarm).partition(":")[0].partition(",")[0],)] += 1
             case "stats":
                 self.spools = message["recordings"] + message["sealing"] + message["orphans"]
                 self.spool_age = message["spool_age_s"]
+                self.postponed = message.get("postponed", 0)
                 self.stall = message.get("stalled_s", 0.0)
+                self.disk_dropped = message.get("dropped", 0)
+                self.disk_days_left = message.get("disk", {}).get("days_left")
             case _:
                 pass  # started, refused: nothing to count
 

@@ -1,26 +1,28 @@
-"""Owns time: which packets belong to one source epoch, where each stands on the sender's clock, where that clock began.
+"""Owns time: which packets belong to one source epoch, where each stands on the sender's clock, what clock that is.
 
 May not know codecs, files or the recording. RFC 3550 §A.1 (sequence validity) and §6.4.1; one channel at a time.
 
 An *epoch* is one source with one unbroken clock: it ends when the SSRC, the clock rate or the numbering changes, or
 when RTP time and arrival part for good. Arrival jitter never makes time: within an epoch a packet's place is its RTP
-time alone. The epoch as a whole is hung on the axis by the lower envelope of (arrival − RTP time) over its first
-seconds: the packets that the network delayed least. So a jump of the sender's clock, a hold during which its time stood
-still, or a new source is one decision, taken by looking at what came before and what comes after, not at one packet.
+time through the epoch's clock model (`skryba.recorder.model`), nothing else. So a jump of the sender's clock, a hold
+during which its time stood still, or a new source is one decision, taken by looking at what came before and what comes
+after, not at one packet.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from skryba.recorder.model import ClockModel, fit
 from skryba.recorder.packets import Packets
+from skryba.recorder.reports import NONE, Reports, locate
 
 SECOND = 1_000_000_000
-ENVELOPE = 5 * SECOND  # of an epoch's beginning (and end), over which its least delayed packets are sought
 SUSPICION = 40_000_000  # a step in arrival − RTP time beyond which the neighbourhood is examined
 STEP = 60_000_000  # a lasting step of the envelope that ends the epoch
 LOOK_AHEAD = 2 * SECOND
@@ -30,7 +32,6 @@ CLEAR_EVIDENCE = 5  # the same for packets that come too early, or a second late
 STALE = 5 * SECOND  # a packet that late is dropped: nobody heard it
 DROPOUT, MISORDER = 3000, 1000  # sequence steps beyond which the source has started anew (RFC 3550 §A.1)
 SOURCES = 32  # remembered at a time; a thirty-third replaces the oldest
-DRIFT_SPAN = 60 * SECOND  # shorter epochs tell nothing about drift
 
 CLOCKED, STRAY = 0, 1  # fate of a packet
 
@@ -51,16 +52,17 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One source with one unbroken clock. `anchor` is the arrival (ns) at which its tick 0 stands."""
+    """One source with one unbroken clock. `anchor` is where its tick 0 stands, ns of the arrival clock."""
 
     ssrc: int
     clock_rate: int
     anchor: int
     packets: int
-    drift: float | None  # ppm of the sender's clock against ours (positive: sender slow); None if too short to tell
+    drift: float | None  # ppm of the sender's clock against ours (positive: sender fast); None if too short to tell
+    model: ClockModel | None = None  # None: a constant, the anchor
 
 
-def trace(packets: Packets, clock_rate: Numbers, sound: Flags) -> tuple[Trace, list[Epoch]]:
+def trace(packets: Packets, clock_rate: Numbers, sound: Flags, reports: Reports = NONE) -> tuple[Trace, list[Epoch]]:
     """Follow one channel's packets, sorted by arrival.
 
     `clock_rate` is the RTP clock rate of each packet's payload type, `sound` is False for events and comfort noise:
@@ -70,26 +72,35 @@ def trace(packets: Packets, clock_rate: Numbers, sound: Flags) -> tuple[Trace, l
     epoch, sequence, ticks, fate, deviation = _trace(
         packets.arrival, packets.sequence, packets.timestamp, packets.ssrc, clock_rate, sound
     )
-    count = int(epoch.max(initial=-1)) + 1
     timed = np.flatnonzero((epoch >= 0) & sound & (fate == CLOCKED))
-    anchors, ends, spans, sizes = _envelopes(packets.arrival[timed], epoch[timed], deviation[timed], count)
-    opening = np.zeros(count, dtype=np.int64)
-    opening[epoch[timed][::-1]] = timed[::-1]  # the last assignment wins: the first packet of each epoch
-    epochs = [
-        Epoch(
-            ssrc=int(packets.ssrc[opening[number]]),
-            clock_rate=int(clock_rate[opening[number]]),
-            anchor=int(anchors[number]),
-            packets=int(sizes[number]),
-            drift=_drift(int(anchors[number]), int(ends[number]), int(spans[number])),
+    timed = timed[np.argsort(epoch[timed], kind="stable")]
+    numbers = np.arange(int(epoch.max(initial=-1)) + 2)
+    bounds = np.searchsorted(epoch[timed], numbers)
+    number, said = locate(
+        (reports.arrival, reports.ssrc, reports.timestamp),
+        (packets.arrival, packets.ssrc, packets.timestamp),
+        epoch,
+        ticks,
+    )
+    told = np.argsort(number, kind="stable")
+    told_bounds = np.searchsorted(number[told], numbers)
+    epochs = []
+    for (begin, end), (first, last) in zip(pairwise(bounds.tolist()), pairwise(told_bounds.tolist()), strict=True):
+        mine, here = timed[begin:end], told[first:last]
+        rate = int(clock_rate[mine[0]])
+        at = ticks[mine] * SECOND // rate
+        model, slope = fit(at, deviation[mine], said[here] * SECOND // rate, reports.ntp[here], reports.arrival[here])
+        epochs.append(
+            Epoch(
+                ssrc=int(packets.ssrc[mine[0]]),
+                clock_rate=rate,
+                anchor=int(model.shift_at(np.zeros(1, dtype=np.int64))[0]),
+                packets=len(mine),
+                drift=None if slope is None else round(-slope * 1e6, 1),
+                model=model,
+            )
         )
-        for number in range(count)
-    ]
     return Trace(epoch, sequence, ticks, fate), epochs
-
-
-def _drift(first: int, last: int, span: int) -> float | None:
-    return round((last - first) / span * 1e6, 1) if span >= DRIFT_SPAN else None
 
 
 def _wrapped(step: int, bits: int) -> int:
@@ -211,32 +222,3 @@ def _trace_packets(  # noqa: C901 one pass over one state, kept together for the
 
 
 _trace = cast("Callable[[Numbers, Numbers, Numbers, Numbers, Numbers, Flags], _Traced]", compiled(_trace_packets))
-
-
-def _find_envelopes(
-    arrival: Numbers, epoch: Numbers, deviation: Numbers, count: int
-) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Per epoch: envelope at its beginning and at its end, time between the two, packets."""
-    first, last = np.full(count, -1), np.zeros(count, np.int64)
-    anchors, ends, sizes = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
-    for here in range(arrival.size):
-        number = epoch[here]
-        sizes[number] += 1
-        if first[number] < 0:
-            first[number] = arrival[here]
-            anchors[number] = deviation[here]
-        elif arrival[here] - first[number] <= ENVELOPE:
-            anchors[number] = min(anchors[number], deviation[here])
-        last[number] = arrival[here]
-    seen = np.zeros(count, np.int64)
-    for here in range(arrival.size):
-        number = epoch[here]
-        if last[number] - arrival[here] <= ENVELOPE:
-            ends[number] = deviation[here] if seen[number] == 0 else min(ends[number], deviation[here])
-            seen[number] += 1
-    return anchors, ends, np.maximum(last - first - ENVELOPE, 0), sizes
-
-
-_envelopes = cast(
-    "Callable[[Numbers, Numbers, Numbers, int], tuple[Numbers, Numbers, Numbers, Numbers]]", compiled(_find_envelopes)
-)

@@ -33,6 +33,7 @@ class Told:
     start: Words
     story: list[Words] = field(default_factory=list)
     stop: Words | None = None
+    begun: bool = False
 
     @property
     def lines(self) -> list[Words]:
@@ -68,7 +69,9 @@ class RecorderLink:
         self.forgotten = 0  # recordings dropped because too many were never reported
         self.connections = 0
         self._lost_at: float | None = None  # when the connection broke; None before the first one
+        self._heard_at = 0.0  # when it said something, or was connected to
         self._illness = ""  # what the recorder itself says is wrong
+        self._failing = False  # and it does not concern new recordings only
 
     @property
     def connected(self) -> bool:
@@ -78,10 +81,14 @@ class RecorderLink:
     def unrecordable(self, now: float) -> str:
         """Why a call cannot be recorded just now; empty when it can."""
         if self._writer is not None:
-            return self._illness
+            return self._illness or ("" if now - self._heard_at <= ABSENCE else "the recorder does not answer")
         if self._lost_at is not None and now - self._lost_at <= ABSENCE:
             return ""
         return "the recorder is not there"
+
+    def failing(self, now: float) -> bool:
+        """Is sound of recordings that run being lost, or about to be?"""
+        return bool(self.unrecordable(now)) and (self._failing or not self._illness or self._writer is None)
 
     async def run(self) -> None:
         """Connect, and again whenever the recorder goes away. Ends only by cancellation."""
@@ -95,7 +102,7 @@ class RecorderLink:
                 continue
             wait = FIRST_WAIT
             self.connections += 1
-            self._writer = writer
+            self._writer, self._heard_at = writer, clock.now()
             try:
                 self._tell_all()
                 await self._listen(reader)
@@ -186,7 +193,7 @@ class RecorderLink:
 
     def _send(self, message: Words) -> None:
         """Hand over to the transport, which never blocks. A recorder that does not read is dropped and told anew."""
-        if self._writer is None:
+        if self._writer is None or self._writer.is_closing():  # closed, and `_listen` has yet to hear of it
             return
         self._writer.write(json.dumps(message, separators=(",", ":")).encode("utf-8", "replace") + b"\n")
         if self._writer.transport.get_write_buffer_size() > UNREAD:
@@ -196,11 +203,17 @@ class RecorderLink:
         with contextlib.suppress(ConnectionError, ValueError):  # ValueError: a line longer than LINE
             while line := await reader.readline():
                 message = json.loads(line)
+                self._heard_at = clock.now()
                 match message.get("op"):
                     case "sealed":
                         self._drop(str(message.get("id")))
+                    case "started":
+                        self._begun(str(message.get("id")))
+                    case "refused" if not self._is_lost(str(message.get("id"))):
+                        continue  # it had begun, and goes on when its disk is back
                     case "stats":
                         self._illness = "" if message.get("ready", True) else str(message.get("why"))
+                        self._failing = bool(message.get("failing"))
                 self._on_message(message)
 
     def _drop(self, recording: str) -> None:
@@ -208,6 +221,21 @@ class RecorderLink:
         told = self.active.get(recording)
         if told is not None and told.stop is not None:
             del self.active[recording]
+
+    def _begun(self, recording: str) -> None:
+        if (told := self.active.get(recording)) is not None:
+            told.begun = True
+
+    def _is_lost(self, recording: str) -> bool:
+        """A refused recording that never began is forgotten: nobody tells of it again."""
+        told = self.active.get(recording)
+        if told is None:
+            return True
+        if not told.begun:
+            del self.active[recording]
+            if self._by_slot.get(told.start["slot"]) == recording:
+                del self._by_slot[told.start["slot"]]
+        return not told.begun
 
     def _forget(self) -> None:
         if len(self.active) > REMEMBERED:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from skryba.recorder.spool import Block
 
 LEFT, RIGHT = 0, 1  # as the engine writes the channel
+RECORD = 24  # octets before the packet in a record of the ring
+RTP = 0  # kind of a record
 
 Octets = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -101,18 +103,18 @@ def _read_big16(spool: Octets, at: int) -> int:
     return _integer(spool[at]) << 8 | _integer(spool[at + 1])
 
 
-_little32 = cast("Callable[[Octets, int], int]", compiled(_read_little32))
-_big32 = cast("Callable[[Octets, int], int]", compiled(_read_big32))
-_big16 = cast("Callable[[Octets, int], int]", compiled(_read_big16))
+little32 = cast("Callable[[Octets, int], int]", compiled(_read_little32))
+big32 = cast("Callable[[Octets, int], int]", compiled(_read_big32))
+big16 = cast("Callable[[Octets, int], int]", compiled(_read_big16))
 
 
 def _count_records(spool: Octets, starts: Numbers, ends: Numbers) -> int:
     count = 0
     for block in range(starts.size):
         at = starts[block]
-        while at + 24 <= ends[block]:
-            size = _little32(spool, at)
-            if size < 24:
+        while at + RECORD <= ends[block]:
+            size = little32(spool, at)
+            if size < RECORD:
                 break
             count += 1
             at += size
@@ -125,7 +127,7 @@ def _find_payload(spool: Octets, rtp: int, octets: int) -> tuple[int, int]:
         return rtp, -1
     head = 12 + 4 * _integer(spool[rtp] & 15)
     if spool[rtp] & 0x10 and head + 4 <= octets:
-        head += 4 + 4 * _big16(spool, rtp + head + 2)
+        head += 4 + 4 * big16(spool, rtp + head + 2)
     length = octets - head
     if spool[rtp] & 0x20:  # padding, its length in the last octet
         length -= _integer(spool[rtp + octets - 1])
@@ -141,24 +143,24 @@ def _fill_index(spool: Octets, starts: Numbers, ends: Numbers, table: Numbers) -
         after = starts[block]
         while after + 24 <= ends[block]:
             at = after
-            size = _little32(spool, at)
-            if size < 24 or at + size > ends[block]:
+            size = little32(spool, at)
+            if size < RECORD or at + size > ends[block]:
                 malformed += 1
                 break
             after += size
-            if spool[at + 9] != 0:
+            if spool[at + 9] != RTP:
                 rtcp += 1
                 continue
             octets = _integer(spool[at + 10]) | _integer(spool[at + 11]) << 8
-            rtp = at + 24
-            offset, length = _payload(spool, rtp, min(octets, size - 24))
+            rtp = at + RECORD
+            offset, length = _payload(spool, rtp, min(octets, size - RECORD))
             if length < 0:
                 malformed += 1
                 continue
-            table[0, found] = _little32(spool, at + 16) | _little32(spool, at + 20) << 32
-            table[1, found] = _big16(spool, rtp + 2)
-            table[2, found] = _big32(spool, rtp + 4)
-            table[3, found] = _big32(spool, rtp + 8)
+            table[0, found] = little32(spool, at + 16) | little32(spool, at + 20) << 32
+            table[1, found] = big16(spool, rtp + 2)
+            table[2, found] = big32(spool, rtp + 4)
+            table[3, found] = big32(spool, rtp + 8)
             table[4, found] = spool[rtp + 1] & 0x7F
             table[5, found] = spool[at + 8]
             table[6, found] = offset

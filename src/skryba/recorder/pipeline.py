@@ -1,26 +1,23 @@
-"""Renders timelines to stereo sound, block by block: gather → decode → place → resample → left, right.
+"""Renders timelines to stereo sound, block by block: track → follow the clock → resample → left, right.
 
 May not know files, manifests or how places were found. Memory is one block, whatever the length of the call; no Python
 step is taken per packet. Every stage prints itself.
 """
 
 from collections.abc import Callable, Iterator
-from typing import cast
+from math import ceil, floor
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from skryba.codecs.base import Decoder, Octets, Samples
-from skryba.codecs.registry import decoder
+from skryba.codecs.base import Octets, Samples
 from skryba.codecs.resample import Resampler
-from skryba.media.syscalls import memcpy
+from skryba.codecs.warp import MARGIN, warp
+from skryba.recorder.clock import SECOND
 from skryba.recorder.timeline import ChannelTimeline
+from skryba.recorder.track import BLOCK, Track
 
 NARROW, WIDE = 8000, 16000  # the rates a file can have
-BLOCK = 8  # seconds rendered at a time
-
-Numbers = NDArray[np.int64]
 
 
 def file_rate(channels: list[ChannelTimeline]) -> int:
@@ -28,62 +25,69 @@ def file_rate(channels: list[ChannelTimeline]) -> int:
     return WIDE if any(rate > NARROW for channel in channels for rate in channel.rates()) else NARROW
 
 
+class _Feed:
+    """Windows of a stream that comes in blocks; a window never begins before the one asked for last."""
+
+    def __init__(self, more: Callable[[], Samples], begin: int) -> None:
+        self._more = more
+        self._begin = begin
+        self._kept = np.zeros(0, dtype=np.int16)
+
+    def window(self, begin: int, end: int) -> Samples:
+        while self._begin + len(self._kept) < end:
+            self._kept = np.concatenate([self._kept, self._more()])
+        self._kept = self._kept[begin - self._begin :]
+        self._begin = begin
+        return self._kept[: end - begin]
+
+
 class Lane:
-    """The packets of one channel that have one native rate, and where rendering has come to."""
+    """What one channel said at one native rate, on the axis at the target rate."""
 
     def __init__(self, spool: Octets, channel: ChannelTimeline, source: int, target: int) -> None:
-        self._spool = spool
-        self._formats = channel.formats
-        mine = channel.formats.sample_rate[channel.format] == source
-        self._start, self._samples, self._number = channel.start[mine], channel.samples[mine], channel.format[mine]
-        self._offset, self._length = channel.offset[mine], channel.length[mine]
-        self._decoders: dict[int, Decoder] = {}
-        for number in np.unique(self._number):
-            found = channel.formats.formats[number]
-            made = decoder(found.encoding, found.clock_rate, found.channels)
-            if made is not None:
-                self._decoders[int(number)] = made
         self._resampler = Resampler(source, target) if source != target else None
         self._margin = self._resampler.margin if self._resampler else 0
+        begin = -self._margin - 2 * MARGIN
+        self.track = Track(spool, channel, source, begin)
+        self._pieces = self.track.pieces
+        self._feed = _Feed(self.track.block, begin)
+        self._piece = 0
         self._size = BLOCK * source
-        spill = int(self._samples.max(initial=0))  # of a packet that begins inside and ends outside
-        self._buffer = np.zeros(self._size + 2 * self._margin + spill, dtype=np.int16)
-        self._origin = -self._margin  # the place that the buffer's first sample has
-        self._next = 0
-        self.peak = 0  # largest absolute sample so far
+        self._place = 0  # axis sample, at the native rate, that comes next
 
     def __str__(self) -> str:
-        names = " | ".join(str(self._formats.formats[number]) for number in sorted(self._decoders))
-        return f"{names} → place{f' → {self._resampler}' if self._resampler else ''}"
+        stages = [str(self.track)]
+        if self._pieces:
+            stages.append("follow the clock")
+        if self._resampler:
+            stages.append(str(self._resampler))
+        return " → ".join(stages)
 
     def block(self) -> Samples:
         """The next BLOCK seconds at the target rate."""
-        edge = self._origin + self._size + 2 * self._margin
-        last = int(np.searchsorted(self._start, edge, side="left"))
-        for number, codec in self._decoders.items():
-            self._render(number, codec, self._next, last)
-        self._next = max(self._next, last)
-        if self._resampler is None:
-            sound = self._buffer[: self._size].copy()
-        else:
-            sound = self._resampler.convert(self._buffer[: self._size + 2 * self._margin])
-        kept = len(self._buffer) - self._size
-        self._buffer[:kept] = self._buffer[self._size :].copy()
-        self._buffer[kept:] = 0
-        self._origin += self._size
-        return sound
+        begin, end = self._place - self._margin, self._place + self._size + self._margin
+        sound = self._on_axis(begin, end) if self._pieces else self._feed.window(begin, end).copy()
+        self._place += self._size
+        return self._resampler.convert(sound) if self._resampler else sound
 
-    def _render(self, number: int, codec: Decoder, first: int, last: int) -> None:
-        which: Numbers | slice = slice(first, last)
-        if len(self._decoders) > 1:
-            which = first + np.flatnonzero(self._number[first:last] == number)
-        lengths = self._length[which]
-        if not len(lengths):
-            return
-        sound = codec.decode(_gather(self._spool, self._offset[which], lengths, int(lengths.sum())))
-        if len(sound):
-            self.peak = max(self.peak, int(sound.max()), -int(sound.min()))
-        _place(sound, self._samples[which], self._start[which] - self._origin, self._buffer)
+    def _on_axis(self, begin: int, end: int) -> Samples:
+        """Axis samples `begin` to `end`, each piece of the course by its own clock."""
+        while self._piece + 1 < len(self._pieces) and self._pieces[self._piece + 1].begin <= begin:
+            self._piece += 1
+        last = self._piece
+        while last + 1 < len(self._pieces) and self._pieces[last + 1].begin < end:
+            last += 1
+        origin = floor(self._pieces[self._piece].sent(begin)) - MARGIN
+        window = self._feed.window(origin, ceil(self._pieces[last].sent(end)) + MARGIN + 1)
+        sound = np.empty(end - begin, dtype=np.int16)
+        for number in range(self._piece, last + 1):
+            piece = self._pieces[number]
+            first = max(begin, piece.begin)
+            until = min(end, self._pieces[number + 1].begin) if number < last else end
+            sound[first - begin : until - begin] = warp(
+                window, piece.sent(first) - origin, 1 + piece.slope, until - first
+            )
+        return sound
 
 
 class Stereo:
@@ -91,6 +95,7 @@ class Stereo:
 
     def __init__(self, spool: Octets, channels: list[ChannelTimeline], rate: int) -> None:
         self.rate = rate
+        self._end = 0  # ns from zero up to which blocks were asked for
         self._lanes = [
             [Lane(spool, channel, source, rate) for source in sorted(channel.rates())] for channel in channels
         ]
@@ -102,6 +107,7 @@ class Stereo:
     def blocks(self, frames: int) -> Iterator[NDArray[np.int16]]:
         """`frames` frames in all, as arrays [n, 2]."""
         size = BLOCK * self.rate
+        self._end = frames * SECOND // self.rate
         for begin in range(0, frames, size):
             block = np.zeros((size, len(self._lanes)), dtype=np.int16)
             for column, lanes in enumerate(self._lanes):
@@ -114,31 +120,13 @@ class Stereo:
 
     def peaks(self) -> list[int]:
         """Largest absolute sample decoded so far, per channel."""
-        return [max((lane.peak for lane in lanes), default=0) for lanes in self._lanes]
+        return [max((lane.track.peak for lane in lanes), default=0) for lanes in self._lanes]
 
-
-def _gather_octets(spool: Octets, offset: Numbers, length: Numbers, total: int) -> Octets:
-    out = np.empty(total, dtype=np.uint8)
-    into, source = out.ctypes.data, spool.ctypes.data
-    place = 0
-    for packet in range(offset.size):
-        memcpy(into + place, source + offset[packet], length[packet])
-        place += length[packet]
-    return out
-
-
-def _place_samples(sound: Samples, samples: Numbers, start: Numbers, buffer: Samples) -> None:
-    """Each packet's samples to its place in the buffer; what lies outside is left out, later packets win."""
-    into, source = buffer.ctypes.data, sound.ctypes.data
-    begin = 0
-    for packet in range(samples.size):
-        size = min(samples[packet], sound.size - begin)
-        first = max(0, -start[packet])
-        last = min(size, buffer.size - start[packet])
-        if first < last:
-            memcpy(into + 2 * (start[packet] + first), source + 2 * (begin + first), 2 * (last - first))
-        begin += size
-
-
-_gather = cast("Callable[[Octets, Numbers, Numbers, int], Octets]", njit(cache=True, nogil=True)(_gather_octets))
-_place = cast("Callable[[Samples, Numbers, Numbers, Samples], None]", njit(cache=True, nogil=True)(_place_samples))
+    def concealed(self) -> list[list[tuple[int, int]]]:
+        """What was invented where packets were lost, per channel in order: start and length in ns, inside the file."""
+        found = []
+        for lanes in self._lanes:
+            ends = [(start, start + length) for lane in lanes for start, length in lane.track.concealed]
+            cut = [(max(start, 0), min(end, self._end)) for start, end in sorted(ends)]
+            found.append([(start, end - start) for start, end in cut if start < end])
+        return found

@@ -37,6 +37,7 @@ class Recording:
     drain: tuple[int, ...] = ()  # per ring: position up to which packets are this recording's
     packets: int = 0
     dropped: int = 0  # the disk did not take them
+    key: bytes | None = field(default=None, repr=False)  # what its spool is sealed with
 
     def mark(self, message: Mapping[str, Any]) -> Words:
         """Words of a MARK block. Which key was pressed is nobody's business: only that one was."""

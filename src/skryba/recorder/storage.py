@@ -4,14 +4,16 @@ May not know what is inside them. Names are made of the recording's id and its d
 """
 
 import ctypes
+import errno
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from mmap import ACCESS_READ, mmap
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from typing import Any
 
@@ -27,40 +29,57 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A recording in its place."""
+    """Where the files of one recording lie: their names all begin with `stem`."""
 
-    audio: Path
-    manifest: Path
+    folder: Path
+    stem: str
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / f"{self.stem}.json"
 
 
 class SpoolFile:
-    """An open spool: whole blocks are appended, or nothing."""
+    """An open spool: whole blocks are appended, or nothing. `error` is why the last append failed, or None."""
 
     def __init__(self, path: Path, end: int) -> None:
         """Open for appending at `end`; what lies beyond (a torn block) is cut off."""
         self.path = path
         self.end = end
+        self.error: OSError | None = None
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        os.ftruncate(self._descriptor, end)
-        os.lseek(self._descriptor, end, os.SEEK_SET)
+        try:
+            self._cut()
+        except OSError:
+            os.close(self._descriptor)
+            raise
 
     def append(self, *parts: Any) -> bool:
-        """True if all parts were written. On a full disk what was half written is cut off again."""
+        """True if all parts were written. On a full disk what was half written is cut off again, at once or later."""
         wanted = sum(len(part) for part in parts)
         try:
-            written = os.writev(self._descriptor, parts)
-        except OSError:
-            written = -1
-        if written == wanted:
+            if self.error is not None:
+                self._cut()
+            whole = os.writev(self._descriptor, parts) == wanted
+        except OSError as error:
+            self.error = error
+        else:
+            self.error = None if whole else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.error is None:
             self.end += wanted
             return True
-        os.ftruncate(self._descriptor, self.end)
-        os.lseek(self._descriptor, self.end, os.SEEK_SET)
+        with suppress(OSError):
+            self._cut()
         return False
 
+    def _cut(self) -> None:
+        os.ftruncate(self._descriptor, self.end)
+        os.lseek(self._descriptor, self.end, os.SEEK_SET)
+
     def close(self) -> None:
-        """Once; the file stays."""
-        os.close(self._descriptor)
+        """Once; the file stays. What a disk says that fails even now was said before."""
+        with suppress(OSError):
+            os.close(self._descriptor)
 
 
 class PartFile:
@@ -80,9 +99,9 @@ class PartFile:
         except OSError as error:
             raise ResourceError(f"{self._part.name}: {error.strerror}") from error
 
-    def patch(self, offset: int, data: bytes) -> None:
-        """Overwrite octets that are there already."""
-        os.pwrite(self._open, data, offset)
+    def read_at(self, offset: int, length: int) -> bytes:
+        """What was written there; fewer octets only at the end."""
+        return os.pread(self._open, length, offset)
 
     def publish(self) -> None:
         """On disk for good, then visible under its name."""
@@ -116,6 +135,7 @@ class Storage:
     def __init__(self, recordings: Path, spool: Path) -> None:
         self.recordings = recordings
         self.spool = spool
+        self.kept = spool / "kept"
         for folder in (recordings, spool):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -141,6 +161,33 @@ class Storage:
         if path.exists():
             path.rename(path.with_suffix(".broken"))
 
+    def retire(self, recording: str, *, keep: bool) -> None:
+        """The recording is sealed: its packets are kept apart or removed. Done twice it changes nothing."""
+        path = self.spool_path(recording)
+        if not keep:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            self.kept.mkdir(exist_ok=True)
+            path.rename(self.kept / path.name)
+
+    def sweep(self, at: datetime) -> None:
+        """Remove what a killed sealing left unfinished of recordings that began on this day or the day before.
+
+        Before the first sealing only. Whose spool is still there is made anew; whose is not would never be finished.
+        """
+        for day in (at, at - timedelta(days=1)):
+            for part in self._day(day).glob("*.part"):
+                part.unlink(missing_ok=True)
+
+    def expired(self, before: float) -> list[Path]:
+        """Kept spools that were last written before that wall clock time, oldest first: they may go."""
+        found = []
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.kept):
+                with suppress(FileNotFoundError):
+                    found.append((entry.stat().st_mtime, Path(entry.path)))
+        return [path for written, path in sorted(found) if written < before]
+
     def find(self, recording: str, at: datetime) -> Published | None:
         """The recording's files if it is published."""
         place = self._name(recording, at)
@@ -148,12 +195,16 @@ class Storage:
 
     @contextmanager
     def map_spool(self, recording: str) -> Iterator[NDArray[np.uint8]]:
-        """The spool's octets without reading them. FileNotFoundError if there is none."""
-        with self.spool_path(recording).open("rb") as file:
+        """The spool's octets without reading them, also of a kept one. FileNotFoundError if there is none.
+
+        They may be written to: nobody else will see it.
+        """
+        path = self.spool_path(recording)
+        with (path if path.exists() else self.kept / path.name).open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 yield np.zeros(0, dtype=np.uint8)
                 return
-            mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+            mapped = mmap(file.fileno(), 0, access=ACCESS_COPY)  # a reader with the key opens it in place, for himself
             yield np.frombuffer(mapped, dtype=np.uint8)  # unmapped when the last view is gone
 
     def sync_spools(self) -> None:
@@ -169,20 +220,21 @@ class Storage:
     def place(self, recording: str, at: datetime) -> Published:
         """Where the files of this recording belong, by the UTC date of its start. The folder is made."""
         place = self._name(recording, at)
-        place.audio.parent.mkdir(parents=True, exist_ok=True)
+        place.folder.mkdir(parents=True, exist_ok=True)
         return place
 
-    def next_part(self, place: Published) -> Published:
-        """A free name beside a recording that is already there: `<id>-2.wav`. Nothing published is ever overwritten."""
-        stem = place.audio.stem
-        number = 2
-        while (candidate := place.audio.with_name(f"{stem}-{number}.wav")).with_suffix(".json").exists():
-            number += 1
-        return Published(audio=candidate, manifest=candidate.with_suffix(".json"))
+    def names(self, place: Published) -> Iterator[Published]:
+        """The place itself, then those beside it for further recordings of the same id: `<id>-2`, `<id>-3`, …
+
+        Nothing published is ever overwritten.
+        """
+        yield place
+        for number in count(2):
+            yield Published(place.folder, f"{place.stem}-{number}")
 
     def sync_folder(self, place: Published) -> None:
         """The names themselves to the disk."""
-        descriptor = os.open(place.audio.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(place.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
@@ -209,5 +261,12 @@ class Storage:
     def _name(self, recording: str, at: datetime) -> Published:
         if not self.is_id(recording):
             raise ValueError(f"not a recording's id: {recording!r}")
-        folder = self.recordings / at.astimezone(UTC).strftime("%Y/%m/%d")
-        return Published(audio=folder / f"{recording}.wav", manifest=folder / f"{recording}.json")
+        return Published(self._day(at), recording)
+
+    def _day(self, at: datetime) -> Path:
+        return self.recordings / at.astimezone(UTC).strftime("%Y/%m/%d")
+
+
+def random_octets(count: int) -> bytes:
+    """From the kernel; nobody gets them twice."""
+    return os.urandom(count)

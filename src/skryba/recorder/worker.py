@@ -1,8 +1,9 @@
-"""⚡ The recorder process: one control socket, one beat, one sealing thread.
+"""⚡ The recorder process: one control socket, one drain thread, one sealing thread.
 
-May not know SIP, calls or how a file is rendered. Signalling connects and speaks lines of JSON (hello, start, formats,
-mark, stop); it is told what started, what was sealed, and once a second how things stand. One signalling at a time: a
-new hello takes the place of the old one, and what the new one does not claim is sealed as incomplete.
+May not know SIP, calls, spools or how a file is rendered. Signalling connects and speaks lines of JSON (hello, start,
+formats, mark, stop); it is told what started, what was sealed, and once a second how things stand, also while a disk
+stands still. One signalling at a time: a new hello takes the place of the old one, and what the new one does not claim
+is sealed as incomplete.
 """
 
 import asyncio
@@ -12,31 +13,35 @@ import os
 import resource
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
 from skryba import clock
+from skryba.errors import StateError
 from skryba.media.ring import RingReader
 from skryba.recorder import demux, seal
 from skryba.recorder.intake import Intake
-from skryba.recorder.manifest import wall_clock
-from skryba.recorder.recording import Recording
-from skryba.recorder.seal import RESTARTED, Sealed, read_outcome
+from skryba.recorder.notary import Notary
+from skryba.recorder.opening import Keys
+from skryba.recorder.orphans import Ended
+from skryba.recorder.seal import Sealed, read_outcome
 from skryba.recorder.sealer import Sealer
-from skryba.recorder.spool import read_spool
+from skryba.recorder.spooling import Pace, Spooling
 from skryba.recorder.storage import Storage
+from skryba.recorder.watermarks import STALL, Watermarks
+from skryba.vault.journal import Journal
 
-LOST = "signalling lost"
 LINE = 1 << 20  # octets of one message
+PATIENCE = 20.0  # seconds before what disk or key postponed is tried again
 UNTOLD = 10_000  # reports kept while nobody listens
-BUSY = 0.25  # of a ring: from here on it is read on every beat
 
 Words = dict[str, Any]
 Log = Callable[[str, Mapping[str, Any]], None]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +51,47 @@ class RecorderConfig:
     recordings: Path
     spool: Path
     control: Path
-    keep_spool: bool = False
+    keep_spool: bool = False  # set apart once sealed, instead of removed
+    sealers: int = 1  # processes
+    renditions: tuple[str, ...] = ()  # of recordings whose rule names none
+    split_minutes: int = 0
     beat: float = 0.1
     flush: float = 0.4  # between two writes to the spools
     sync: float = 0.5  # between two syncs of the spool folder: with `flush`, what a power cut can cost
     lost_grace: float = 2.0  # for the same signalling to come back after its connection broke
     orphan_grace: float = 5.0  # for signalling to claim the spools found at the start
     orphan_limit: float = 45.0  # the same while the engine that filled them is seen alive
+    min_free: int = 256 << 20  # octets on the spool's disk below which nothing new begins
     niceness: int = 5  # media forward first: the ring waits for us, a packet waits for nobody
 
 
 class Recorder:
     """The process's one object; `run` returns after `stop`."""
 
-    def __init__(self, config: RecorderConfig, log: Log = lambda event, facts: None) -> None:
+    def __init__(
+        self,
+        config: RecorderConfig,
+        log: Log = lambda event, facts: None,
+        *,
+        keys: Keys | None = None,
+        journal: Journal | None = None,
+        forget: Callable[[str], None] = lambda recording: None,
+    ) -> None:
+        """With `keys` spools and recordings are encrypted; into `journal` every seal is entered. `forget` is told of
+        each recording that is sealed and whose key is needed no more."""
+        self._forget = forget
+        self._keys = keys
+        self._journal = journal
         self._config = config
         self._log = log
         self._storage = Storage(config.recordings, config.spool)
-        self._intake = Intake(self._storage, RingReader.open)
+        self._intake = Intake(self._storage, RingReader.open, keys, os.urandom)
         self._client: asyncio.StreamWriter | None = None
-        self._left_at: int | None = None  # ns when the connection broke, until somebody is back
-        self._orphans: dict[str, int] = {}  # spools found at the start → pid of the engine that filled them
         self._slots: dict[str, int] = {}  # of recordings not yet sealed, for the report
         self._untold: deque[Words] = deque(maxlen=UNTOLD)
         self._outcomes: Counter[str] = Counter()
-        self._lag = 0.0
         self._stopping = asyncio.Event()
+        self._death: BaseException | None = None
 
     async def run(self) -> None:
         """Serve until `stop`; then finish what was told to end and leave open spools for the next recorder."""
@@ -80,103 +100,109 @@ class Recorder:
             os.setpriority(os.PRIO_PROCESS, 0, self._config.niceness)
         demux.warm()
         seal.warm()
+        self._storage.sweep(clock.at())
+        notary = Notary(self._storage, self._journal, keep_spool=self._config.keep_spool)
         self._sealer = Sealer(
             self._storage,
-            keep_spool=self._config.keep_spool,
+            processes=self._config.sealers,
+            wishes={"renditions": self._config.renditions, "split_minutes": self._config.split_minutes},
+            key_of=self._key_of,
+            conclude=lambda sealed: self._conclude(notary, sealed),
             on_sealed=lambda sealed: _post(loop, self._sealed, sealed),
         )
-        self._born = clock.now()
-        self._find_orphans()
+        self._spooling = Spooling(
+            self._storage,
+            self._intake,
+            _pace(self._config),
+            Watermarks(self._config.min_free),
+            on_word=lambda word: _post(loop, self._pass_on, word),
+            on_ended=lambda ended: _post(loop, self._ended, ended),
+            on_death=lambda error: _post(loop, self._died, error),
+        )
+        self._spooling.start()
         self._config.control.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._serve, self._config.control, limit=LINE)
         self._config.control.chmod(0o600)
-        self._log("recorder started", {"orphans": len(self._orphans)})
+        self._log("recorder started", {})
         try:
             async with asyncio.TaskGroup() as tasks:
-                syncing = tasks.create_task(self._sync())
-                await self._beat()
-                syncing.cancel()
+                chores = [tasks.create_task(self._sync()), tasks.create_task(self._report())]
+                await self._stopping.wait()
+                for chore in chores:
+                    chore.cancel()
         finally:
             server.close()
             if self._client is not None:
                 self._client.close()
-            self._intake.beat()
-            self._seal(self._intake.finish())
+            self._spooling.close()
+            await asyncio.to_thread(self._spooling.join)
+            await asyncio.sleep(0)  # its last words are heard
             await asyncio.to_thread(self._sealer.close)
-            self._intake.close()
             self._config.control.unlink(missing_ok=True)
             self._log("recorder stopped", dict(self._outcomes))
+        if self._death is not None:
+            raise StateError("the drain thread died") from self._death
 
     def stop(self) -> None:
         """Ask `run` to return."""
         self._stopping.set()
 
-    # --- the beat
-
-    async def _beat(self) -> None:
-        beats, due = 0, clock.now()
-        while not self._stopping.is_set():
-            due += self._config.beat
-            now = clock.now()
-            self._lag = max(self._lag, now - due)
-            due = max(due, now)  # a beat that was missed is not made up for
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), due - now)
-            beats += 1
-            every = max(1, round(self._config.flush / self._config.beat))
-            if beats % every == 0 or self._intake.roster.draining() or self._intake.backlog > BUSY:
-                self._intake.beat()
-                self._seal(self._intake.finish())
-            else:
-                self._intake.settle()
-            self._check_absence()
-            if beats % max(1, round(1.0 / self._config.beat)) == 0:
-                self._tell(self._stats())
-                self._catch_up()
-
     async def _sync(self) -> None:
         while True:
             await asyncio.sleep(self._config.sync)
             if len(self._intake.roster):
-                with contextlib.suppress(OSError):
+                try:
                     await asyncio.to_thread(self._storage.sync_spools)
+                except OSError as error:
+                    self._spooling.synced(error)
+                else:
+                    self._spooling.synced(None)
 
-    def _check_absence(self) -> None:
-        """Whom nobody claims in time is sealed without its end."""
-        if self._left_at is not None and clock.now_ns() - self._left_at > self._config.lost_grace * 1e9:
-            self._seal(self._intake.lose(frozenset(), self._left_at, LOST), LOST)
-            self._left_at = None
-        if self._orphans and self._client is None:
-            age = clock.now() - self._born
-            if age > self._config.orphan_limit:
-                self._seal_orphans(frozenset())
-            elif age > self._config.orphan_grace and not any(map(_is_alive, self._orphans.values())):
-                self._seal(self._intake.adopt(list(self._orphans), clock.now_ns()))
-                self._seal_orphans(frozenset())
+    async def _report(self) -> None:
+        again, well = clock.now() + PATIENCE, True
+        while True:
+            await asyncio.sleep(1.0)
+            stats = self._stats()
+            self._tell(stats)
+            self._catch_up()
+            ill, well = not well, bool(stats["ready"])
+            if clock.now() >= again or (ill and well):
+                again = clock.now() + PATIENCE
+                self._sealer.try_again()
 
-    # --- spools
+    # --- what the drain thread says
 
-    def _find_orphans(self) -> None:
-        for recording in self._storage.spools():
-            with self._storage.map_spool(recording) as octets:
-                spool = read_spool(octets.data)
-            if spool.stop is not None or spool.meta is None:
-                self._sealer.put(recording)
-            else:
-                self._orphans[recording] = int(spool.meta.get("pid", 0))
-                self._slots[recording] = int(spool.meta["slot"])
+    def _pass_on(self, word: Words) -> None:
+        if word["op"] == "refused":
+            self._log("message refused", word)
+        self._tell(word)
 
-    def _seal_orphans(self, claimed: frozenset[str]) -> None:
-        for recording in [found for found in self._orphans if found not in claimed]:
-            del self._orphans[recording]
-            if self._intake.roster.find(recording) is None:
-                self._sealer.put(recording, RESTARTED)
+    def _ended(self, ended: Ended) -> None:
+        if ended.slot is not None:
+            self._slots[ended.recording] = ended.slot
+        if ended.published is not None:
+            self._sealed(read_outcome(ended.recording, ended.published))
+        else:
+            self._sealer.put(ended.recording, ended.lost, ended.key)
 
-    def _seal(self, recordings: Iterable[Recording], lost: str = RESTARTED) -> None:
-        for recording in recordings:
-            self._orphans.pop(recording.id, None)
-            self._slots[recording.id] = recording.slot
-            self._sealer.put(recording.id, lost)
+    def _key_of(self, recording: str) -> bytes | None:
+        """For a spool that came without its key: that is not to be had, or there is none, for it was begun before
+        encryption was switched on; the recording is encrypted all the same."""
+        if self._keys is None:
+            return None
+        if names := self._intake.opening.names_of(recording):
+            return self._keys.get(names[-1])
+        return self._keys.get(recording) if self._keys.has(recording) else self._keys.new(recording, clock.at())
+
+    def _died(self, error: BaseException) -> None:
+        self._death = error
+        self.stop()
+
+    # --- sealing
+
+    def _conclude(self, notary: Notary, sealed: Sealed) -> None:
+        notary.attest(sealed)
+        self._forget(sealed.recording)
 
     def _sealed(self, sealed: Sealed) -> None:
         self._outcomes[sealed.state.value] += 1
@@ -189,6 +215,7 @@ class Recorder:
             "file": str(sealed.audio) if sealed.audio else None,
             "manifest": str(sealed.manifest) if sealed.manifest else None,
             "duration_ms": sealed.duration_ms,
+            "alarms": list(sealed.alarms),
         }
         self._log("recording sealed", report)
         self._untold.append(report)
@@ -206,7 +233,7 @@ class Recorder:
             writer.close()
             if self._client is writer:
                 self._client = None
-                self._left_at = clock.now_ns()
+                self._spooling.left(clock.now_ns())
                 self._log("signalling left", {"recordings": len(self._intake.roster)})
 
     def _receive(self, line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -215,66 +242,23 @@ class Recorder:
             if message["op"] == "hello":
                 self._hello(message, writer)
             elif writer is self._client:
-                self._obey(message)
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            self._log("message refused", {"reason": f"{type(error).__name__}: {error}"})
-            self._tell({"op": "refused", "reason": f"{type(error).__name__}: {error}"})
+                self._spooling.obey(message)
+        except (KeyError, TypeError, ValueError) as error:
+            self._pass_on({"op": "refused", "reason": f"{type(error).__name__}: {error}"})
 
     def _hello(self, message: Words, writer: asyncio.StreamWriter) -> None:
-        """Somebody takes over: what he does not claim ends here, then his rings are read."""
-        claimed = frozenset(str(recording) for recording in message.get("active") or ())
         if self._client is not None and self._client is not writer:
             self._client.close()
         self._client = writer
-        self._seal(self._intake.lose(claimed, self._left_at or clock.now_ns(), LOST), LOST)
-        self._left_at = None
-        self._intake.detach()
-        unclaimed = [recording for recording in self._orphans if recording not in claimed]
-        engines = (self._orphans[recording] for recording in unclaimed)
-        if not len(self._intake.roster) and not any(map(_is_alive, engines)):
-            self._seal(self._intake.adopt(unclaimed, clock.now_ns()))
-        self._seal_orphans(claimed)
-        missing = self._intake.attach(
-            [str(path) for path in message["ring"]], int(message["epoch_ns"]), int(message.get("pid") or 0)
-        )
-        self._log("signalling connected", {"pid": message.get("pid"), "claimed": len(claimed), "missing": missing})
-        for reason in missing:
-            self._tell({"op": "refused", "reason": reason})
+        self._spooling.hello(message)
+        self._log("signalling connected", {"pid": message.get("pid"), "claimed": len(message.get("active") or ())})
         self._catch_up()
-
-    def _obey(self, message: Words) -> None:
-        match message["op"]:
-            case "start":
-                self._start(message)
-            case "formats":
-                self._intake.formats(message)
-            case "mark":
-                self._intake.mark(message)
-            case "stop":
-                self._intake.stop(message)
-            case unknown:
-                self._tell({"op": "refused", "reason": f"unknown op {unknown!r}"})
-
-    def _start(self, message: Words) -> None:
-        recording = str(message["id"])
-        if message.get("stopped") and not self._storage.spool_path(recording).exists():
-            at = wall_clock(int(message["from_ns"]), self._intake.epoch_ns)
-            if (place := self._storage.find(recording, at)) is not None:
-                self._slots[recording] = int(message["slot"])
-                self._sealed(read_outcome(recording, place))
-                return
-        self._orphans.pop(recording, None)
-        holder = self._intake.roster.by_slot.get(int(message["slot"]))
-        if holder is not None and holder.id != recording:  # its end was told, or its end is now: the slot is given anew
-            self._intake.stop({"slot": holder.slot, "at_ns": clock.now_ns(), "lost": LOST})
-            self._intake.drain(holder.drain)
-            self._seal(self._intake.finish())
-        if self._intake.start(message, clock.now_ns()) is not None:
-            self._tell({"op": "started", "slot": int(message["slot"]), "id": recording})
 
     def _tell(self, message: Words) -> bool:
         """False if nobody listens or he does not read."""
-        if self._client is None or self._client.transport.get_write_buffer_size() >= LINE:
+        if self._client is None or self._client.is_closing():
+            return False
+        if self._client.transport.get_write_buffer_size() >= LINE:
             return False
         self._client.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
         return True
@@ -285,31 +269,52 @@ class Recorder:
 
     def _stats(self) -> Words:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        lag, self._lag = self._lag, 0.0
+        spooling, disk = self._spooling, self._spooling.disk
+        lag, spooling.lag = spooling.lag, 0.0
+        stalled = spooling.stalled
+        why = f"the disk has not answered for {stalled:.0f} s" if stalled >= STALL else disk.why
         return {
             "op": "stats",
             "recordings": len(self._intake.roster),
             "sealing": self._sealer.waiting,
-            "orphans": len(self._orphans),
+            "postponed": len(self._sealer.postponed),
+            "orphans": spooling.orphans,
             "packets": self._intake.packets,
             "octets": self._intake.octets,
             "unclaimed": self._intake.unclaimed,
             "overflow": self._intake.overflow,
+            "dropped": self._intake.dropped,
             "broken": self._intake.broken,
             "backlog": round(self._intake.backlog, 4),
             "beat_lag_ms": round(lag * 1000, 1),
             "sealed": dict(self._outcomes),
-            "spool_age_s": round(self._storage.spool_age(clock.at().timestamp()), 1),
-            "disk_free_octets": self._storage.free_octets(),
+            "stalled_s": round(stalled, 1),
+            "spool_age_s": round(spooling.spool_age, 1),
+            "disk": {
+                "state": disk.state.value,
+                "free": disk.free,
+                "used_ratio": disk.used_ratio,
+                "level": disk.level,
+                "days_left": disk.days_left,
+            },
+            "ready": disk.ready and stalled < STALL,
+            "failing": spooling.failing or stalled >= STALL,
+            "why": why,
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 4),
         }
 
 
-def run(config: RecorderConfig, log: Log = lambda event, facts: None) -> None:
+def run(
+    config: RecorderConfig,
+    log: Log = lambda event, facts: None,
+    *,
+    keys: Keys | None = None,
+    journal: Journal | None = None,
+) -> None:
     """The whole process: until SIGTERM or SIGINT."""
 
     async def serve() -> None:
-        recorder = Recorder(config, log)
+        recorder = Recorder(config, log, keys=keys, journal=journal)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, recorder.stop)
@@ -319,16 +324,16 @@ def run(config: RecorderConfig, log: Log = lambda event, facts: None) -> None:
         runner.run(serve())
 
 
-def _post(loop: asyncio.AbstractEventLoop, callback: Callable[[Sealed], None], sealed: Sealed) -> None:
+def _pace(config: RecorderConfig) -> Pace:
+    return Pace(
+        beat=config.beat,
+        flush=config.flush,
+        lost_grace=config.lost_grace,
+        orphan_grace=config.orphan_grace,
+        orphan_limit=config.orphan_limit,
+    )
+
+
+def _post(loop: asyncio.AbstractEventLoop, callback: Callable[[_T], None], word: _T) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-        loop.call_soon_threadsafe(callback, sealed)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
+        loop.call_soon_threadsafe(callback, word)

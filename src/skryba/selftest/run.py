@@ -5,6 +5,7 @@ Knows the proxy from outside: its house line (`housecall`), its sockets, its fol
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ import socket
 import sys
 import tempfile
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from skryba import clock
 from skryba.config.load import load
 from skryba.errors import SkrybaError
 from skryba.housecall import NAME, NUMBER, HouseLine
+from skryba.locksmith import keyring_of
 from skryba.prompts import PromptLibrary
 from skryba.recorder.verify import verify
 from skryba.selftest.line import first_of
@@ -32,6 +34,7 @@ from skryba.selftest.phone_call import PhoneCall, PhoneError
 from skryba.selftest.report import Evidence, Observation, Recording, SelftestReport, judge
 from skryba.selftest.voice import Voice
 from skryba.terms import SocketAddress
+from skryba.vault.container import SUFFIX, Opener
 
 TALK = 4.0  # seconds of conversation
 _START = 60.0  # seconds a proxy of our own is given to start: the first one compiles the media engine
@@ -57,7 +60,10 @@ async def run(config_path: Path | None = None, *, talk: float = TALK, codec: str
     """`selftest` within a loop that runs already."""
     try:
         if config_path is not None and (line := await running(config_path)) is not None:
-            return await place(line, prompts=load(config_path, os.environ).notice.prompts, talk=talk, codec=codec)
+            config = load(config_path, os.environ)
+            keyring = keyring_of(config)
+            key_of = keyring.get if keyring is not None else None
+            return await place(line, prompts=config.notice.prompts, talk=talk, codec=codec, key_of=key_of)
         async with own_proxy() as line:
             return await place(line, talk=talk, codec=codec)
     except (SkrybaError, OSError) as error:
@@ -71,9 +77,17 @@ async def running(config_path: Path) -> HouseLine | None:
 
 
 async def place(
-    line: HouseLine, *, prompts: Path | None = None, talk: float = TALK, codec: str = "PCMA"
+    line: HouseLine,
+    *,
+    prompts: Path | None = None,
+    talk: float = TALK,
+    codec: str = "PCMA",
+    key_of: Callable[[str], bytes] | None = None,
 ) -> SelftestReport:
-    """One call from the house's station to the house's trunk through the proxy that owns `line`."""
+    """One call from the house's station to the house's trunk through the proxy that owns `line`.
+
+    `key_of` finds the key of an encrypted recording.
+    """
     prompt = PromptLibrary(prompts).get("standard", line.language)
     if prompt is None:
         raise SelftestError(f"there is no standard notice in {line.language!r} to listen for")
@@ -88,7 +102,7 @@ async def place(
         user=NAME, domain=line.trunk.host, proxy=line.sip, token=_token, voice=Voice("trunk"), host=line.trunk.host,
         port=line.trunk.port, codecs=(codec,),
     )  # fmt: skip
-    before = set(_manifests(line))
+    before = set(_seals(line))
     async with trunk, station:
         await station.register()
         call = await station.call(NUMBER)
@@ -110,7 +124,7 @@ async def place(
         notice=notice,
         setup=call.answered_at - call.invited_at,
         hung_up=call.ended_at,
-        recording=read_recording(path),
+        recording=read_recording(path, key_of),
         late_ms=max(call.line.late_ms, far.line.late_ms),
     )
     return judge(evidence).with_problems(against)
@@ -159,7 +173,7 @@ def _tidy(folder: Path) -> None:
 def write_config(folder: Path) -> Path:
     """A configuration for a proxy that nobody but the self-test uses."""
     base = 20000 + 2 * secrets.randbelow(6000)
-    sip, metrics = _free_port(), _free_port()
+    sip, metrics, keeper = _free_port(), _free_port(), _free_port()
     (folder / "rules.toml").write_text("never = []\nalways = []\n")
     path = folder / "skryba.toml"
     path.write_text(
@@ -173,15 +187,24 @@ ports = [{base}, {base + _PORTS - 1}]
 ring_megabytes = 4
 [operations]
 metrics = "127.0.0.1:{metrics}"
+keeper_metrics = "127.0.0.1:{keeper}"
 drain_timeout = 5
 """
     )
     return path
 
 
-def read_recording(path: Path) -> Recording:
-    """A stereo WAV as sealed by the recorder."""
-    with wave.open(str(path), "rb") as file:
+def read_recording(path: Path, key_of: Callable[[str], bytes] | None = None) -> Recording:
+    """A stereo WAV as sealed by the recorder, encrypted or not."""
+    data = path.read_bytes()
+    if path.suffix == SUFFIX:
+        if key_of is None:
+            raise SelftestError(f"{path} is encrypted, and there is no key to listen with")
+        manifest = path.with_name(path.name.partition(".")[0] + ".json")
+        key = key_of(json.loads(manifest.read_bytes())["encryption"]["key"])
+        opener = Opener(key, path.name.encode(), lambda offset, size: data[offset : offset + size], len(data))
+        data = opener.read(0, opener.size)
+    with wave.open(io.BytesIO(data), "rb") as file:
         width = file.getsampwidth()
         if width != 2:
             raise SelftestError(f"{path}: {8 * width} bit samples instead of 16")
@@ -234,16 +257,17 @@ async def _sealed(line: HouseLine, before: set[Path], call_id: str) -> tuple[Pat
     """The sealed file of this call, and what its own manifest makes doubtful."""
     deadline = clock.now() + _SEAL
     while clock.now() < deadline:
-        for manifest in set(_manifests(line)) - before:
-            if call_id in manifest.read_text(errors="replace"):
-                path = manifest.with_suffix(".wav")
+        for seal in set(_seals(line)) - before:
+            manifest = seal.with_suffix(".json")
+            if call_id in (text := manifest.read_text(errors="replace")):
+                path = manifest.with_name(json.loads(text)["files"][0]["file"])
                 return path, [*doubts(manifest), *(f"{found.path}: {found.problem}" for found in verify(path))]
         await asyncio.sleep(_BEAT)
     raise SelftestError(f"no recording of the call was sealed within {_SEAL:.0f} s under {line.recordings}")
 
 
-def _manifests(line: HouseLine) -> list[Path]:
-    return list(Path(line.recordings).rglob("*.json"))
+def _seals(line: HouseLine) -> list[Path]:
+    return list(Path(line.recordings).rglob("*.seal"))
 
 
 def _observed(call: PhoneCall) -> Observation:

@@ -8,17 +8,25 @@ who sent it; sent = voice + `began`) and the *file* (since its first sample). `F
 sample.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skryba.selftest.spans import Spans, covered, touching
 from skryba.selftest.voice import SLOT, Floats, Voice
+
+Sound = NDArray[np.floating[Any]]  # ±1.0 full scale
 
 FRAME = 0.005  # seconds of sound that are judged present or lost as one
 _NEAR, _FAR = 0.15, 1.5  # seconds either side of where a slot is expected: first look, second look
 _SURE, _FOUND = 0.6, 0.35  # normalised correlation; two unrelated half seconds stay below 0.15
 _BLOCK = 2000  # frames measured at once, bounds the memory of a long recording
+_SPOKEN = 0.6  # share of a slot that must have been spoken for it to be sought
+_MOST = 2000  # slots sought in one recording, evenly chosen
+_FITS = 0.4  # deviation below which nobody looks for a better place
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +49,23 @@ class Frames:
     deviation: Floats  # largest difference from what was sent, as a share of the voice's own level
 
 
-def track(
-    sound: Floats, rate: int, voice: Voice, *, began: float, origin: float, begin: float, end: float
-) -> list[Fix]:
-    """All slots of `voice` sent between `begin` and `end` (clock) that can be found in `sound` (±1.0), in order."""
-    fixes: list[Fix] = []
-    offset = 0.0
+def slots(*, began: float, begin: float, end: float, pauses: Spans = ()) -> list[int]:
+    """The numbers of the slots that were spoken whole enough between `begin` and `end` (clock) to be found."""
     first = max(0, int(np.ceil((begin - began) / SLOT - 1e-9)))
     last = int(np.floor((end - began) / SLOT + 1e-9))
+    numbers = np.arange(first, max(first, last))
+    quiet = covered(np.asarray(began + numbers * SLOT, dtype=np.float64), SLOT, pauses)
+    spoken: list[int] = numbers[quiet <= (1 - _SPOKEN) * SLOT].tolist()
+    stride = -(-len(spoken) // _MOST)
+    return spoken[:: max(stride, 1)]
+
+
+def track(sound: Sound, rate: int, voice: Voice, wanted: Sequence[int], *, began: float, origin: float) -> list[Fix]:
+    """Those of the slots `wanted` of `voice` that can be found in `sound`, in order."""
+    fixes: list[Fix] = []
+    offset = 0.0
     times = np.arange(round(SLOT * rate)) / rate
-    for slot in range(first, last):
+    for slot in wanted:
         template = voice.at(slot * SLOT + times)
         expected = began + slot * SLOT - origin
         offset_found, score, gain = _search(sound, rate, template, expected, offset, _NEAR)
@@ -65,13 +80,13 @@ def track(
 
 
 def _search(
-    sound: Floats, rate: int, template: Floats, expected: float, offset: float, reach: float
+    sound: Sound, rate: int, template: Floats, expected: float, offset: float, reach: float
 ) -> tuple[float, float, float]:
     """(offset, score, gain) of the best place within `reach` of `expected + offset`; score 0 where no file is."""
     size = len(template)
     start = round((expected + offset - reach) * rate)
     stretch = _cut(sound, start, size + 2 * round(reach * rate))
-    length = 1 << (len(stretch) + size - 1).bit_length()
+    length = 1 << (len(stretch) - 1).bit_length()  # what wraps around lies beyond the places that are asked for
     spectrum = np.fft.rfft(stretch, length) * np.conj(np.fft.rfft(template, length))
     match = np.fft.irfft(spectrum, length)[: len(stretch) - size + 1]
     energy = np.concatenate([[0.0], np.cumsum(np.square(stretch))])
@@ -88,34 +103,54 @@ def _search(
 
 
 def measure(
-    sound: Floats, rate: int, voice: Voice, fixes: list[Fix], *, began: float, origin: float, begin: float, end: float
+    sound: Sound,
+    rate: int,
+    voice: Voice,
+    fixes: Sequence[Fix],
+    *,
+    began: float,
+    origin: float,
+    begin: float,
+    end: float,
+    ignored: Spans = (),
 ) -> Frames:
     """Lay the voice under the file as the fixes say, and compare every 5 ms sent between `begin` and `end` (clock).
 
     Around a step each frame may lie where the slot before it, or after it, says: it counts as lost only if it is at
-    none of these. Needs at least one fix.
+    none of these. What touches `ignored` counts as there. Needs at least one fix.
     """
     sent = np.arange(begin, end - FRAME + 1e-9, FRAME)
-    middles = np.array([fix.sent_at + SLOT / 2 for fix in fixes])
-    offsets = np.array([fix.offset for fix in fixes])
+    lost = np.zeros(len(sent), dtype=np.bool_)
+    deviation = np.zeros(len(sent))
     gain = float(np.median([fix.gain for fix in fixes]))
-    after = np.clip(np.searchsorted(middles, sent), 0, len(fixes) - 1)
-    before = np.clip(after - 1, 0, None)
-    candidates = [np.interp(sent, middles, offsets), offsets[before], offsets[after]]
-    lost = np.ones(len(sent), dtype=np.bool_)
-    deviation = np.full(len(sent), np.inf)
-    for low in range(0, len(sent), _BLOCK):
-        block = slice(low, low + _BLOCK)
-        for candidate in candidates:
-            share, peak = _compare(sound, rate, voice, sent[block], candidate[block], gain, began=began, origin=origin)
-            better = peak < deviation[block]
-            lost[block] = np.where(better, share > 0.5, lost[block])
-            deviation[block] = np.where(better, peak, deviation[block])
+    wanted = np.flatnonzero(~touching(sent, FRAME, ignored))
+    for low in range(0, len(wanted), _BLOCK):
+        block = wanted[low : low + _BLOCK]
+        deviation[block] = np.inf
+        for candidate in _places(sent[block], fixes):
+            doubtful = deviation[block] > _FITS
+            frames = block[doubtful]
+            if not len(frames):
+                break
+            share, peak = _compare(
+                sound, rate, voice, sent[frames], candidate[doubtful], gain, began=began, origin=origin
+            )
+            better = peak < deviation[frames]
+            lost[frames] = np.where(better, share > 0.5, lost[frames])
+            deviation[frames] = np.where(better, peak, deviation[frames])
     return Frames(sent, lost, deviation)
 
 
+def _places(sent: Floats, fixes: Sequence[Fix]) -> list[Floats]:
+    """Offsets at which the frames may lie: between two slots, as the slot before, as the slot after."""
+    middles = np.array([fix.sent_at + SLOT / 2 for fix in fixes])
+    offsets = np.array([fix.offset for fix in fixes])
+    after = np.clip(np.searchsorted(middles, sent), 0, len(fixes) - 1)
+    return [np.interp(sent, middles, offsets), offsets[np.clip(after - 1, 0, None)], offsets[after]]
+
+
 def _compare(
-    sound: Floats, rate: int, voice: Voice, sent: Floats, offsets: Floats, gain: float, *, began: float, origin: float
+    sound: Sound, rate: int, voice: Voice, sent: Floats, offsets: Floats, gain: float, *, began: float, origin: float
 ) -> tuple[Floats, Floats]:
     """Per frame: the residual's energy over the voice's own, and its peak over the voice's mean level."""
     count = round(FRAME * rate)
@@ -134,7 +169,7 @@ def _compare(
     return np.sum(np.square(residual), axis=1) / own, np.max(np.abs(residual), axis=1) / level
 
 
-def _cut(sound: Floats, start: int, count: int) -> Floats:
+def _cut(sound: Sound, start: int, count: int) -> Floats:
     """`count` samples from `start`, zeros where the file does not reach."""
     stretch = np.zeros(count)
     low, high = max(start, 0), min(start + count, len(sound))

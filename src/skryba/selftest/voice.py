@@ -21,6 +21,7 @@ CHIRP = SLOT / CHIRPS
 LOW, HIGH = 350.0, 3250.0  # Hz, edges of the sweeps
 LEVEL = 0.22  # of full scale, peak of a mean chirp: about −17 dBFS RMS, a loud talker
 _EDGE = 0.08  # share of a chirp over which its level rises and falls: 5 ms, a dip too short to hide a lost packet
+_BLOCK = 1 << 16  # samples measured at once
 _LEVELS = (0.55, 1.25)  # quietest and loudest chirp, of LEVEL
 
 Samples = NDArray[np.int16]
@@ -39,7 +40,9 @@ class Voice:
         chirp = np.floor(times / CHIRP).astype(np.int64)
         slots = chirp // CHIRPS
         first, last = (int(slots.min()), int(slots.max())) if len(slots) else (0, 0)
-        codes = np.stack([_code(self.name, self.seed, slot) for slot in range(first, last + 1)])
+        codes = np.zeros((last - first + 1, CHIRPS, 4))
+        for slot in np.flatnonzero(np.bincount(slots - first)).tolist():
+            codes[slot] = _code(self.name, self.seed, first + slot)
         start, end, phase, level = np.moveaxis(codes[slots - first, chirp % CHIRPS], -1, 0)
         within = times - chirp * CHIRP
         angle = 2 * np.pi * (start * within + (end - start) * within**2 / (2 * CHIRP)) + phase
@@ -58,11 +61,12 @@ def to_pcm(sound: Floats) -> Samples:
     return np.clip(np.rint(sound * 32767.0), -32768, 32767).astype(np.int16)
 
 
-def level_dbfs(samples: NDArray[np.int16] | Floats) -> float:
+def level_dbfs(samples: NDArray[np.int16]) -> float:
     """RMS of int16 samples against full scale, in dB; −120 for nothing at all."""
     if not len(samples):
         return -120.0
-    mean = float(np.mean(np.square(samples.astype(np.float64) / 32768.0)))
+    blocks = (samples[low : low + _BLOCK].astype(np.float64) for low in range(0, len(samples), _BLOCK))
+    mean = sum(float(np.dot(block, block)) for block in blocks) / len(samples) / 32768.0**2
     return 10 * float(np.log10(max(mean, 1e-12)))
 
 

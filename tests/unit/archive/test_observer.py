@@ -92,3 +92,12 @@ def test_only_sealed_recordings_make_a_row() -> None:
         {"op": "sealed", "id": "r1", "state": "degraded", "file": "/x.wav", "reasons": ("overflow",), "duration_ms": 9}
     )
     assert book.rows == [RecordingRow("r1", "degraded", "/x.wav", ["overflow"], 9)]
+
+
+def test_the_moment_from_which_the_parties_talked_is_kept() -> None:
+    book = Book()
+    observer = LedgerObserver(book)
+    observer.receive(CallStarted(call(timings=Timings(started=10.0))))
+    assert book.last.bridged_at is None
+    observer.receive(CallEnded(call(), Termination(Result.COMPLETED, "BYE")))
+    assert book.last.bridged_at == STARTED + timedelta(seconds=2)

@@ -25,7 +25,7 @@ class Agent:
         self.timeouts = 0
         self.due: float | None = None
         self.silent: list[tuple[str, Side]] = []
-        self.unrecordable: list[str] = []
+        self.unrecordable: list[tuple[str, bool | str]] = []
 
     def receive(self, data: bytes, flow: Flow, now: float, at: object) -> None:
         if data == b"bug":
@@ -53,8 +53,12 @@ class Agent:
     def media_silent(self, call: str, side: Side, now: float) -> None:
         self.silent.append((call, side))
 
-    def recorder_changed(self, unrecordable: str, now: float) -> None:
-        self.unrecordable.append(unrecordable)
+    def recorder_changed(self, unrecordable: str, now: float, *, running: bool) -> None:
+        self.unrecordable.append((unrecordable, running))
+        self.out.append(Transmit(FLOW, b"BYE"))
+
+    def recording_refused(self, recording: str, reason: str, now: float) -> None:
+        self.unrecordable.append((recording, reason))
         self.out.append(Transmit(FLOW, b"BYE"))
 
     def start_trunks(self, now: float) -> None:
@@ -133,6 +137,8 @@ async def test_streams_that_fell_silent_are_told_to_the_core(monkeypatch: pytest
 
 async def test_an_ill_recorder_is_told_to_the_core_in_a_turn() -> None:
     world = World()
-    world.server.recorder_changed("disk full")
-    assert world.agent.unrecordable == ["disk full"]
-    assert world.sent == [b"BYE"]
+    world.server.recorder_changed("disk full", running=True)
+    assert world.agent.unrecordable == [("disk full", True)]
+    world.server.recording_refused("id7", "no key")
+    assert world.agent.unrecordable[1:] == [("id7", "no key")]
+    assert world.sent == [b"BYE", b"BYE"]

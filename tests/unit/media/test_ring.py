@@ -1,5 +1,7 @@
 """The ring keeps whole records, loses only what does not fit, and outlives both its sides."""
 
+import errno
+import mmap
 import os
 import stat
 from pathlib import Path
@@ -9,18 +11,22 @@ import pytest
 
 from skryba.errors import ResourceError
 from skryba.media.ring import (
+    CALL_OCTETS,
+    DATA,
     FILLER,
     NO_RING,
-    PAGE,
     RECORD,
     RTCP,
+    SLOTS,
     SMALLEST,
+    SPARSE,
     RingReader,
     Words,
     create,
     discard,
     head_of,
     put,
+    ring_bytes_for,
     usage,
 )
 from tests.support.media import records
@@ -129,6 +135,87 @@ def test_a_full_ring_counts_what_it_lost_and_goes_on_when_there_is_room(path: Pa
     assert not writer.put(packet)
 
 
+def test_what_was_lost_is_counted_by_slot_and_told_with_the_next_record(path: Path) -> None:
+    writer = Writer(path)
+    reader = RingReader.open(path)
+    while writer.put(bytes(1000), slot=7):
+        pass
+    assert not writer.put(bytes(1000), slot=8)
+    assert not writer.put(bytes(1000), slot=8)
+    assert not writer.put(bytes(1000), slot=SLOTS)
+    assert [reader.lost_of(slot) for slot in (7, 8, 9, SLOTS)] == [1, 2, 0, 0]
+    reader.advance(reader.head)
+    assert writer.put(b"late")
+    assert writer.put(b"and later")
+    assert [int(head["missed"]) for head, _ in records(reader.read(1 << 20))] == [4, 0]
+
+
+def memory_of(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def test_a_large_ring_takes_memory_for_its_backlog_only(path: Path) -> None:
+    writer = Writer(path, 16 << 20)
+    assert (path.stat().st_size, usage(writer.ring)) == (DATA + (16 << 20), (0, 16 << 20))
+    assert memory_of(path) < 2 << 20
+    reader = RingReader.open(path)
+    packet = bytes(1000)
+    written = read = 0
+    for _ in range(5):  # three times around
+        for _ in range(10 << 10):
+            written += writer.put(packet)
+        assert memory_of(path) > 10 << 20
+        while len(octets := reader.read(1 << 20)):
+            read += len(records(octets))
+            reader.advance(len(octets))
+        assert memory_of(path) < 4 << 20
+    assert read == written == 50 << 10
+    assert reader.overflow == 0
+
+
+def test_a_ring_is_given_back_before_it_is_filled_again_even_by_another_reader(path: Path) -> None:
+    writer = Writer(path, SPARSE)
+    while writer.put(bytes(1000)):
+        pass
+    first = RingReader.open(path)
+    first.advance(3 << 19)  # one and a half: one is free
+    kept = sum(writer.put(b"\7" * 1000) for _ in range(2000))
+    assert kept == (1 << 20) // 1024
+    second = RingReader.open(path)
+    second.advance(3 << 19)
+    second.advance(1 << 20)
+    assert {packet[:1] for _, packet in records(second.read(SPARSE))} == {b"\7"}
+
+
+@pytest.mark.parametrize("code", [errno.EFAULT, errno.EINVAL])
+def test_where_memory_cannot_be_asked_for_piece_by_piece(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    class Memory(mmap.mmap):
+        def madvise(self, *_: int) -> None:
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(mmap, "mmap", Memory)
+    if code == errno.EFAULT:
+        with pytest.raises(ResourceError, match="no memory"):
+            Writer(path, SPARSE)
+        return
+    writer = Writer(path, SPARSE)
+    assert memory_of(path) >= SPARSE
+    reader = RingReader.open(path)
+    for _ in range(3):
+        assert sum(writer.put(bytes(1000)) for _ in range(5000)) == SPARSE // 1024
+        reader.advance(SPARSE)
+
+
+def test_a_minute_of_the_declared_load(path: Path) -> None:
+    record = 2 * 50 * (24 + 12 + 160 + 4)  # both directions, 20 ms, rounded up to 8
+    assert record <= CALL_OCTETS <= 1.1 * record
+    assert ring_bytes_for(500) >= 500 * 60 * CALL_OCTETS
+    assert ring_bytes_for(500) % (1 << 20) == 0
+    assert ring_bytes_for(0) == SMALLEST
+
+
 def test_a_new_ring_takes_the_place_of_an_old_one_that_a_reader_still_finishes(path: Path) -> None:
     old = Writer(path)
     old.put(b"last words")
@@ -159,7 +246,7 @@ def test_a_broken_record_is_noticed_where_records_are_walked(path: Path) -> None
     writer = Writer(path)
     writer.put(bytes(100))
     writer.put(bytes(100))
-    writer.ring[PAGE // 8] = 12
+    writer.ring[DATA // 8] = 12
     with pytest.raises(ResourceError, match="broken record"):
         RingReader.open(path).read(130)
 

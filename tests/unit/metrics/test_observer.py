@@ -10,6 +10,7 @@ from skryba.b2bua.notices import (
     CallStarted,
     NoticeFailed,
     NoticePlayed,
+    RecordingFailed,
     RegistrationChanged,
     RequestRefused,
     TrunkChanged,
@@ -78,6 +79,9 @@ def test_notices_are_counted_by_how_they_went() -> None:
         evidence = PromptEvidence("standard", "1", "pl", "00", 0, 1, completed=completed)
         observer.receive(NoticePlayed("c", Side.CALLER, evidence))
     observer.receive(NoticeFailed("c", "standard", "en", "no file"))
+    assert counted(observer, catalogue.RECORDINGS_REFUSED) == {}
+    observer.receive(RecordingFailed("c", "r", "disk full"))
+    assert counted(observer, catalogue.RECORDINGS_REFUSED) == {(): 1}
     assert counted(observer, catalogue.ANNOUNCEMENTS) == {
         ("pl", "completed"): 2,
         ("pl", "interrupted"): 1,

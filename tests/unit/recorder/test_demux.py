@@ -2,8 +2,23 @@
 
 import numpy as np
 
-from skryba.recorder.demux import Octets, Owners, demux
-from tests.support.evidence import Arrival, record
+from skryba.recorder.demux import Missed, Octets, Owners, demux, find_missed
+from tests.support.evidence import START, Arrival, record
+
+
+def missed(row: bytes, packets: int) -> bytes:
+    return row[:12] + packets.to_bytes(4, "little") + row[16:]
+
+
+def test_losses_are_found_with_the_arrivals_around_them() -> None:
+    rows = [record(Arrival(number, bytes(20))) for number in (10, 20, 30, 40)]
+    filler = missed(record(Arrival(99, bytes(8)), kind=2), 77)
+    nothing = find_missed(np.frombuffer(b"".join(rows), np.uint8), START)
+    assert (nothing.packets, nothing.last_ns) == (0, START + 40)
+    data = b"".join([rows[0], missed(rows[1], 3), filler, missed(rows[2], 4), rows[3]])
+    assert find_missed(np.frombuffer(data, np.uint8), START) == Missed(7, START + 10, START + 30, START + 40)
+    first = find_missed(np.frombuffer(missed(rows[0], 1), np.uint8), START + 2)
+    assert first == Missed(1, START + 2, START + 10, START + 10)
 
 
 def chunk(*slots: int, kind: int = 0) -> tuple[list[bytes], Octets]:

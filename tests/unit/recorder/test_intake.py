@@ -1,15 +1,19 @@
 """From rings into spools: nothing twice, nothing to the wrong recording, nothing lost by a restart."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from skryba.recorder.intake import Intake
+from skryba.recorder import attached
+from skryba.recorder.intake import PATIENCE, Intake
 from skryba.recorder.spool import Kind, Spool, read_spool
 from skryba.recorder.storage import SpoolFile, Storage
-from tests.support.evidence import ID, Arrival, record
+from tests.support.evidence import ID, START, Arrival, record
 from tests.support.rings import Shelf
 
 NOW = 1_000_000
@@ -53,14 +57,14 @@ def kept(storage: Storage, name: str = ID) -> bytes:
 def test_packets_reach_the_spool_of_their_slot_one_beat_later(intake: Intake, shelf: Shelf, storage: Storage) -> None:
     intake.start(start(), NOW)
     shelf.first.put(*packets(1, 1, 2))
-    intake.beat()
+    intake.beat(0.0)
     assert kept(storage) == b""
     shelf.first.put(*packets(1, 3))
-    intake.beat()
+    intake.beat(0.0)
     assert kept(storage) == b"".join(packets(1, 1, 2))
     assert shelf.first.tail == len(kept(storage))
     intake.settle()
-    intake.beat()
+    intake.beat(0.0)
     assert kept(storage) == b"".join(packets(1, 1, 2, 3))
     assert (intake.packets, intake.unclaimed) == (3, 0)
 
@@ -80,7 +84,7 @@ def test_a_stop_waits_for_the_rings_and_only_as_far_as_it_says(intake: Intake, s
     shelf.first.put(*packets(2, 3))
     intake.stop({"slot": 1, "id": ID, "at_ns": 99, "drain": [head], "termination": {"result": "completed"}})
     assert intake.finish() == []
-    intake.beat()
+    intake.beat(0.0)
     assert [found.id for found in intake.finish()] == [ID]
     assert (shelf.first.tail, intake.unclaimed) == (head, 0)
     stop = spool(storage).stop
@@ -118,11 +122,11 @@ def test_after_a_restart_the_spool_goes_on_behind_its_last_whole_block(
     intake.start(start(), NOW)
     shelf.first.put(*packets(1, 1, 2))
     intake.settle()
-    intake.beat()
+    intake.beat(0.0)
     tail = shelf.first.tail
     shelf.first.put(*packets(1, 3))
     intake.settle()
-    intake.beat()
+    intake.beat(0.0)
     shelf.first.tail = tail  # died between the write and the advance …
     path = storage.spool_path(ID)
     path.write_bytes(path.read_bytes() + b"torn")  # … and in the middle of the next one
@@ -130,7 +134,7 @@ def test_after_a_restart_the_spool_goes_on_behind_its_last_whole_block(
     again.attach(shelf.paths, 77)
     again.start(start(), NOW + 5)
     again.settle()
-    again.beat()
+    again.beat(0.0)
     found = spool(storage)
     assert not found.torn
     assert [mark["kind"] for mark in found.marks] == ["recorder restarted"]
@@ -180,24 +184,167 @@ def test_signalling_lost_ends_all_but_the_claimed(intake: Intake, shelf: Shelf, 
     assert [found.id for found in intake.roster] == [OTHER]
 
 
-def test_what_the_disk_does_not_take_is_counted(
-    intake: Intake, shelf: Shelf, storage: Storage, monkeypatch: pytest.MonkeyPatch
+class Refusal:
+    """The disk takes nothing, of all spools or of one."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._append: Callable[..., bool] = SpoolFile.append
+        self.spools: set[str] | None = set()
+        patch.setattr(SpoolFile, "append", self)
+
+    def __get__(self, file: SpoolFile, _: type) -> Callable[..., bool]:
+        def append(*parts: Any) -> bool:
+            if self.spools is not None and file.path.stem not in self.spools:
+                return self._append(file, *parts)
+            file.error = OSError(errno.ENOSPC, "full")
+            return False
+
+        return append
+
+
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    return Refusal(monkeypatch)
+
+
+def test_the_ring_keeps_what_the_disk_does_not_take_for_a_while(
+    intake: Intake, shelf: Shelf, storage: Storage, refusal: Refusal
 ) -> None:
-    intake.start(start(), NOW)
-    append: Callable[..., bool] = SpoolFile.append
-    monkeypatch.setattr(SpoolFile, "append", lambda *_: False)
-    shelf.first.put(*packets(1, 1, 2, 3))
+    intake.start(start(1, ID), NOW)
+    intake.start(start(2, OTHER), NOW)
+    refusal.spools = {ID}
+    shelf.first.put(*packets(1, 1, 2), *packets(2, 3))
     intake.settle()
-    intake.beat()
+    for now in (0.0, 1.0, PATIENCE - 1):
+        intake.beat(now)
     intake.mark({"slot": 1, "kind": "hold"})
-    monkeypatch.setattr(SpoolFile, "append", append)
-    shelf.first.put(*packets(1, 4))
+    assert (shelf.first.tail, intake.dropped, intake.packets) == (0, 0, 1)
+    assert isinstance(intake.error, OSError)
+    assert kept(storage, OTHER) == packets(2, 3)[0]  # once, and at once
+    refusal.spools = set()
+    intake.beat(PATIENCE)
+    assert intake.error is None
+    assert shelf.first.tail == shelf.first.head
+    assert kept(storage) == b"".join(packets(1, 1, 2))
+    assert kept(storage, OTHER) == packets(2, 3)[0]
+    assert [mark["kind"] for mark in spool(storage).marks] == ["hold"]
+
+
+@pytest.mark.parametrize("why", ["too long", "too much"])
+def test_what_the_disk_does_not_take_is_counted_and_said(
+    intake: Intake, shelf: Shelf, storage: Storage, refusal: Refusal, why: str
+) -> None:
+    intake.start(start(1, ID), NOW)
+    intake.start(start(2, OTHER), NOW)
+    refusal.spools = {ID}
+    shelf.first.put(*packets(1, 1, 2, 3))
+    if why == "too much":
+        shelf.first.put(*packets(2, *range(10)))
+    intake.settle()
+    intake.beat(0.0)
+    intake.beat(PATIENCE)
+    assert (shelf.first.tail, intake.dropped) == (shelf.first.head, 3)
+    shelf.first.put(*packets(1, 4, 5))
+    intake.settle()
+    intake.beat(PATIENCE + 1)  # nobody is waited for twice
+    assert (shelf.first.tail, intake.dropped) == (shelf.first.head, 5)
+    refusal.spools = set()
+    shelf.first.put(*packets(1, 6))
     intake.stop({"slot": 1, "at_ns": 9})
-    intake.beat()
-    intake.finish()
+    intake.beat(PATIENCE + 2)
+    assert [found.id for found in intake.finish()] == [ID]
     found = spool(storage)
     assert found.stop is not None
-    assert (found.stop["dropped"], found.torn, kept(storage)) == (3, False, packets(1, 4)[0])
+    assert (found.stop["dropped"], found.torn, found.altered, kept(storage)) == (5, False, False, packets(1, 6)[0])
+    [missing] = found.overflows
+    assert (missing["packets"], missing["cause"]) == (5, "disk")
+    last = START + 5 if why == "too long" else START + 9
+    assert (missing["from_ns"], missing["to_ns"]) == (START + 1, last)
+    assert not spool(storage, OTHER).overflows
+
+
+def test_a_recording_ends_when_the_disk_takes_its_last_words(
+    intake: Intake, storage: Storage, refusal: Refusal
+) -> None:
+    intake.start(start(), NOW)
+    refusal.spools = None
+    intake.stop({"slot": 1, "id": ID, "at_ns": 9})
+    assert intake.finish() == []
+    assert intake.start(start(), NOW) is None  # told again: it waits
+    with pytest.raises(OSError, match="full"):
+        intake.start(start(1, OTHER), NOW)  # the slot is free, the disk is not
+    assert not storage.spool_path(OTHER).exists()
+    assert len(intake.roster) == 0
+    refusal.spools = set()
+    assert intake.start(start(1, OTHER), NOW) is not None
+    assert [found.id for found in intake.finish()] == [ID]
+    stop = spool(storage).stop
+    assert stop is not None
+    assert stop["at_ns"] == 9
+
+
+def missed(record: bytes, packets: int) -> bytes:
+    return record[:12] + packets.to_bytes(4, "little") + record[16:]
+
+
+def test_what_the_ring_could_not_hold_is_said_to_whom_it_was_lost(
+    intake: Intake, shelf: Shelf, storage: Storage
+) -> None:
+    intake.start(start(1, ID), NOW)
+    intake.start(start(2, OTHER), NOW)
+    shelf.first.put(*packets(1, 10))
+    shelf.first.lost[1] = 4
+    [late] = packets(2, 90)
+    shelf.first.put(missed(late, 4), *packets(1, 100))
+    intake.settle()
+    intake.beat(0.0)
+    assert spool(storage).overflows == ({"from_ns": START + 10, "to_ns": START + 90, "packets": 4, "cause": "ring"},)
+    assert spool(storage, OTHER).overflows == ()
+    shelf.first.lost[1] = 6  # and then nothing came any more
+    intake.stop({"slot": 1, "id": ID, "at_ns": START + 500})
+    assert [found.id for found in intake.finish()] == [ID]
+    last = spool(storage).overflows[1]
+    assert last == {"from_ns": START + 100, "to_ns": START + 500, "packets": 2, "cause": "ring"}
+
+
+def test_what_was_lost_while_no_recorder_lived_is_said_by_the_next(
+    intake: Intake, shelf: Shelf, storage: Storage
+) -> None:
+    shelf.first.lost[1] = 100  # of who held the slot before
+    intake.start(start(), NOW)
+    intake.close()
+    shelf.first.lost[1] = 107
+    shelf.first.put(missed(packets(1, 50)[0], 7))
+    again = Intake(storage, shelf.open)
+    again.attach(shelf.paths, 77)
+    again.start(start(), NOW + 1)
+    again.settle()
+    again.beat(0.0)
+    again.close()
+    third = Intake(storage, shelf.open)
+    third.attach(shelf.paths, 77)
+    third.start(start(), NOW + 2)
+    third.stop({"slot": 1, "at_ns": 1})
+    third.finish()
+    assert [words["packets"] for words in spool(storage).overflows] == [7]
+
+
+def test_a_backlog_is_read_in_larger_pieces(intake: Intake, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    read = shelf.first.read
+
+    def ask(octets: int) -> NDArray[np.uint8]:
+        asked.append(octets)
+        return read(1 << 30)
+
+    monkeypatch.setattr(shelf.first, "read", ask)
+    monkeypatch.setattr(attached, "CHUNK", 50)
+    monkeypatch.setattr(attached, "LARGEST_CHUNK", 300)
+    head = shelf.first.put(*packets(1, 1))
+    intake.drain([head], 0.0)
+    head = shelf.first.put(*packets(1, *range(20)))
+    intake.drain([head], 0.0)
+    assert asked == [len(packets(1, 1)[0]), 300]
 
 
 def test_a_ring_that_makes_no_sense_is_skipped_to_its_head(intake: Intake, shelf: Shelf, storage: Storage) -> None:
@@ -205,12 +352,12 @@ def test_a_ring_that_makes_no_sense_is_skipped_to_its_head(intake: Intake, shelf
     head = shelf.first.put(*packets(1, 1))
     shelf.first.broken = True
     intake.settle()
-    intake.beat()
+    intake.beat(0.0)
     assert (intake.broken, shelf.first.tail) == (head, head)
     shelf.first.broken = False
     shelf.first.put(*packets(1, 2))
     intake.settle()
-    intake.beat()
+    intake.beat(0.0)
     assert kept(storage) == packets(1, 2)[0]
 
 

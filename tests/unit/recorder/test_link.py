@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from skryba import clock
 from skryba.recorder import link as module
@@ -198,6 +199,22 @@ def test_memory_is_bounded(link: RecorderLink, monkeypatch: pytest.MonkeyPatch) 
     assert len(link.active["aaa0"].story) == 2
 
 
+def test_words_to_a_recorder_that_was_killed_a_moment_ago_wait_for_the_next_one(ear: Ear, link: RecorderLink) -> None:
+    async def scene() -> None:
+        await ear.open()
+        async with running(link):
+            await until(lambda: link.connected)
+            assert link._writer is not None
+            link._writer.transport.abort()  # as after a write to a dead peer, and nobody has read the end yet
+            while link.connected:
+                start(link)  # uvloop's transport raises when it is closed
+                await asyncio.sleep(0)
+            await until(lambda: "start" in ear.ops())
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
+
+
 async def test_a_recorder_that_does_not_read_never_blocks_and_is_dropped(
     ear: Ear, link: RecorderLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,12 +245,51 @@ def test_process_and_clock_are_our_own_unless_told(tmp_path: Path) -> None:
     assert made.active == {}
 
 
+async def test_a_recording_that_was_refused_is_forgotten_unless_it_had_begun(
+    ear: Ear, link: RecorderLink, said: list[dict[str, Any]]
+) -> None:
+    await ear.open()
+    async with running(link):
+        await until(lambda: link.connected)
+        start(link, 1, "aaaa")
+        start(link, 2, "bbbb")
+        ear.say(op="started", slot=1, id="aaaa")
+        for slot, recording in enumerate(("aaaa", "bbbb"), 1):
+            ear.say(op="refused", slot=slot, id=recording, reason="full")
+        ear.say(op="refused", reason="nonsense")
+        await until(lambda: len(said) == 3)
+        assert [message.get("id") for message in said] == ["aaaa", "bbbb", None]
+        assert [message["op"] for message in said] == ["started", "refused", "refused"]
+        assert list(link.active) == ["aaaa"]
+        stop(link, 2)
+        stop(link, 1)
+        await until(lambda: ear.ops().count("stop") == 1)
+        assert ear.heard[-1]["id"] == "aaaa"
+        await ear.close()
+
+
+async def test_what_suffers_is_told_apart_from_what_cannot_begin(ear: Ear, link: RecorderLink) -> None:
+    assert link.failing(clock.now())
+    await ear.open()
+    async with running(link):
+        await until(lambda: link.connected)
+        assert not link.failing(clock.now())
+        ear.say(op="stats", ready=False, failing=False, why="the reserve is reached")
+        await until(lambda: link.unrecordable(clock.now()))
+        assert not link.failing(clock.now())
+        ear.say(op="stats", ready=False, failing=True, why="the disk is full")
+        await until(lambda: link.failing(clock.now()))
+        await ear.close()
+
+
 async def test_recording_is_possible_while_the_recorder_is_there_and_well(ear: Ear, link: RecorderLink) -> None:
     assert link.unrecordable(clock.now()) == "the recorder is not there"
     await ear.open()
     async with running(link):
         await until(lambda: link.connected)
         assert link.unrecordable(clock.now()) == ""
+        assert link.unrecordable(clock.now() + module.ABSENCE + 1) == "the recorder does not answer"
+        assert link.failing(clock.now() + module.ABSENCE + 1)
         ear.say(op="stats", ready=False, why="the disk is full")
         await until(lambda: link.unrecordable(clock.now()) == "the disk is full")
         ear.say(op="stats", ready=True)

@@ -10,9 +10,10 @@ from skryba.codecs.resample import resample
 from skryba.codecs.tones import sweep
 from skryba.recorder.formats import FormatMap
 from skryba.recorder.packets import index_packets
-from skryba.recorder.pipeline import BLOCK, Stereo, file_rate
+from skryba.recorder.pipeline import Stereo, file_rate
 from skryba.recorder.spool import Kind, read_spool
 from skryba.recorder.timeline import ChannelTimeline, build_channel
+from skryba.recorder.track import BLOCK
 from tests.support.evidence import MS, START, Arrival, Speaker, merge, spool
 
 FORMATS = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000", "96": "L16/16000", "97": "L16/48000"}
@@ -53,14 +54,23 @@ def test_a_packet_across_the_edge_of_a_block_is_whole() -> None:
     assert np.array_equal(sound[at * 8 : at * 8 + 8000, 0], mu_law(tone))
 
 
-def test_lost_packets_are_silence_and_the_rest_stays_in_place() -> None:
+def test_lost_packets_are_concealed_and_the_rest_stays_in_place() -> None:
     tone = sweep(300, 3000, 1.0, sample_rate=8000)
     arrivals = Speaker().say(tone, 0)
     del arrivals[20]
-    sound, _ = render(arrivals, [], 1000)
+    sound, stereo = render(arrivals, [], 1000)
     wanted = mu_law(tone)
-    wanted[20 * 160 : 21 * 160] = 0
-    assert np.array_equal(sound[:, 0], wanted)
+    assert np.array_equal(sound[: 20 * 160, 0], wanted[: 20 * 160])
+    assert np.array_equal(sound[21 * 160 + 80 :, 0], wanted[21 * 160 + 80 :])  # faded in over 10 ms
+    assert np.abs(sound[20 * 160 : 21 * 160, 0]).max() > 2000
+    assert stereo.concealed() == [[(400 * MS, 20 * MS)], []]
+    assert str(stereo) == "PCMU/8000 → place → conceal → left; silence → right"
+
+
+def test_what_was_concealed_is_told_inside_the_file_only() -> None:
+    arrivals = Speaker().say(sweep(300, 3000, 1.0, sample_rate=8000), 0)
+    assert render(arrivals[:45] + arrivals[46:], [], 500)[1].concealed() == [[], []]
+    assert render(arrivals[:25] + arrivals[26:], [], 510)[1].concealed() == [[(500 * MS, 10 * MS)], []]
 
 
 def test_a_packet_that_began_before_zero_is_cut() -> None:
@@ -126,3 +136,51 @@ def test_peaks_are_those_of_what_was_decoded(level: float) -> None:
 def test_two_silent_channels_are_a_narrow_file_of_the_wanted_length() -> None:
     sound, stereo = render([], [], 9_500)
     assert (stereo.rate, sound.shape, bool(sound.any())) == (8000, (76_000, 2), False)
+
+
+def drifting(tone: Sound, ppm: float) -> list[Arrival]:
+    """A phone whose crystal is that much fast, on a network without delay."""
+    return [Arrival(int(packet.at / (1 + ppm / 1e6)), packet.packet) for packet in Speaker().say(tone, 0)]
+
+
+def shift_of(sound: Sound, wanted: Sound, place: int, size: int = 4000) -> float:
+    """By how many samples the sound stands later than wanted around `place`, to a fraction of a sample."""
+    part = sound[place : place + size].astype(float)
+    best = np.array([np.dot(part, wanted[place - lag : place - lag + size].astype(float)) for lag in range(-40, 41)])
+    top = int(best.argmax())
+    low, middle, high = best[top - 1 : top + 2]
+    return top - 40 + float((low - high) / (2 * (low - 2 * middle + high)))
+
+
+@pytest.mark.parametrize("ppm", [-400.0, 400.0])
+def test_a_crystal_that_is_off_is_followed_within_a_tenth_of_a_sample(ppm: float) -> None:
+    noise = np.random.default_rng(7).normal(0, 1, 50 * 8000)
+    voice = np.convolve(noise, np.hamming(9) / np.hamming(9).sum(), "same")
+    sent = np.rint(voice * 6000).astype(np.int16)
+    sound, stereo = render(drifting(sent, ppm), [], 49_000)
+    truth = np.interp(np.arange(49 * 8000) * (1 + ppm / 1e6), np.arange(len(sent)), sent.astype(float))
+    wanted = np.rint(truth).astype(np.int16)
+    shifts = [shift_of(sound[:, 0], wanted, place) for place in range(4000, 48 * 8000, 30_000)]
+    assert np.ptp(shifts) < 0.2
+    assert np.abs(shifts).max() < 4
+    assert "follow the clock" in str(stereo)
+
+
+def test_a_new_steady_source_after_a_drifting_one_is_bit_exact_again() -> None:
+    long, short = sweep(300, 3000, 40.0, sample_rate=8000), sweep(300, 3000, 5.0, sample_rate=8000)
+    before = drifting(long, -300)
+    after = Speaker(ssrc=9, sequence=77, timestamp=5).say(short, 41_000 * MS)
+    sound, _ = render([*before, *after], [], 46_000)
+    assert np.array_equal(sound[41 * 8000 :, 0], mu_law(short))
+    assert not sound[40 * 8000 + 200 : 41 * 8000 - 40, 0].any()
+
+
+def test_a_drifting_channel_at_another_rate_is_followed_and_resampled() -> None:
+    narrow, wide = sweep(300, 3000, 40.0, sample_rate=8000), sweep(300, 3000, 40.0, sample_rate=16000)
+    sound, stereo = render(drifting(narrow, 300), Speaker("L16", 16000, 96, ssrc=2).say(wide, 0), 39_000)
+    assert "follow the clock → resample 8000 → 16000 → left" in str(stereo)
+    assert np.array_equal(sound[:, 1], wide[: 39 * 16000])
+    late = slice(38 * 16000, 39 * 16000)
+    truth = np.interp(np.arange(39 * 16000) * (1 + 300e-6), np.arange(len(wide)), wide.astype(float))
+    match = [np.dot(sound[late, 0].astype(float), np.roll(truth, lag)[late]) for lag in range(-60, 61)]
+    assert abs(int(np.argmax(match)) - 60) <= 40  # 2.5 ms; uncorrected it were 183 samples

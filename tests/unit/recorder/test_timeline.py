@@ -1,23 +1,29 @@
 """One channel on the axis: places, gaps with their cause, counts that add up."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from skryba.recorder.formats import FormatMap
 from skryba.recorder.packets import index_packets
+from skryba.recorder.reports import NONE, Reports
 from skryba.recorder.spool import Kind, read_spool
-from skryba.recorder.timeline import ChannelTimeline, build_channel
-from tests.support.evidence import LEFT, MS, SECOND, START, Arrival, Speaker, record, spool
+from skryba.recorder.timeline import ChannelTimeline, Span, build_channel
+from tests.support.evidence import EPOCH, LEFT, MS, SECOND, START, Arrival, Speaker, record, spool
 
 FORMATS = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000", "18": "G729/8000", "101": "telephone-event/8000"}
 FOREVER = 1 << 62
 
 
-def build(arrivals: list[Arrival], *, until: int = FOREVER) -> ChannelTimeline:
+def build(
+    arrivals: list[Arrival], *, until: int = FOREVER, told: Reports = NONE, spans: Sequence[Span] = ()
+) -> ChannelTimeline:
     data = spool([record(arrival) for arrival in arrivals])
     index = index_packets(np.frombuffer(data, np.uint8), read_spool(data).of(Kind.PACKETS))
     packets, replayed = index.packets.of_channel(LEFT)
-    return build_channel(packets, replayed, FormatMap([(0, FORMATS)]), zero=START, until=until)
+    formats = FormatMap([(0, FORMATS)])
+    return build_channel(packets, replayed, formats, zero=START, until=until, reports=told, spans=spans)
 
 
 def talk(speaker: Speaker, count: int, at: int) -> list[Arrival]:
@@ -157,12 +163,95 @@ def test_packets_after_the_end_belong_to_nobody() -> None:
     assert timeline.counts.packets == 26
 
 
-def test_drift_that_is_left_is_told() -> None:
+def drifting(ppm: float, seconds: int) -> list[Arrival]:
     speaker = Speaker()
-    arrivals = [speaker.packet(bytes(160), int(number * 20 * MS * 1.0002)) for number in range(50 * 120)]
+    return [speaker.packet(bytes(160), int(number * 20 * MS / (1 + ppm / 1e6))) for number in range(50 * seconds)]
+
+
+def test_drift_is_followed_and_nothing_of_it_left() -> None:
+    timeline = build(drifting(-200, 120))
+    sent = np.arange(6000) * 20 * MS / (1 - 200 / 1e6)
+    assert np.abs(timeline.start_ns - sent).max() < MS
+    assert np.abs(timeline.start - sent * 8 / MS).max() < 8
+    assert timeline.source.tolist() == [160 * number for number in range(6000)]
+    assert timeline.drift_ns() == 0
+    assert timeline.clock() == {
+        "source": "arrival envelope",
+        "skew_ppm": -200.0,
+        "corrected_ms": 24,
+        "disagreement_ms": None,
+        "reports": 0,
+    }
+
+
+def test_drift_too_small_to_touch_a_sample_is_left_and_told() -> None:
+    timeline = build(drifting(30, 120))
+    assert (np.diff(timeline.start) == 160).all()
+    assert timeline.clock()["corrected_ms"] == 0
+    assert timeline.drift_ns() == 0  # no slope is claimed that is not followed
+
+
+def reports(ppm: float, seconds: int, *, ahead: int = 0) -> Reports:
+    """A report every five seconds of a wall clock that is `ahead` ns of ours; nothing on the network."""
+    at = np.arange(1, seconds, 5) * SECOND
+    ticks = 0xFFFF_0000 + np.rint(at * (1 + ppm / 1e6) * 8 / MS).astype(np.int64)
+    zero = np.zeros(len(at), np.int64)
+    return Reports(START + at, zero, zero + 0x11223344, START + EPOCH + at + ahead, ticks & 0xFFFFFFFF, zero)
+
+
+def test_reports_tell_the_clock() -> None:
+    timeline = build(drifting(100, 60), told=reports(100, 60))
+    sent = np.arange(3000) * 20 * MS / (1 + 100 / 1e6)
+    assert np.abs(timeline.start_ns - sent).max() < MS
+    assert timeline.clock() == {
+        "source": "sender reports",
+        "skew_ppm": 100.0,
+        "corrected_ms": 6,
+        "disagreement_ms": 0,
+        "reports": 12,
+    }
+
+
+def test_moving_an_epoch_moves_everything_of_it() -> None:
+    arrivals = [*talk(Speaker(), 20, 0), *talk(Speaker(ssrc=5, sequence=9, timestamp=1), 20, 450 * MS)]
     timeline = build(arrivals)
-    assert abs(timeline.drift_ns() - 24 * MS) < 2 * MS
-    assert build(talk(Speaker(), 100, 0)).drift_ns() == 0
+    moved = timeline.moved([500 * MS, 0])
+    assert sorted(moved.start_ns.tolist()) == moved.start_ns.tolist()
+    assert moved.start.tolist() == [ns * 8 // MS for ns in moved.start_ns.tolist()]
+    assert (moved.end_ns - moved.start_ns == 20 * MS).all()
+    assert [epoch.anchor - START for epoch in moved.epochs] == [500 * MS, 450 * MS]
+    assert moved.epoch.tolist().count(0) == 20
+    assert moved.epoch[0] == 1
+    assert timeline.moved([0, 0]) is timeline
+
+
+@pytest.mark.parametrize(
+    ("span", "cause"),
+    [
+        (Span(START + 190 * MS, START + 460 * MS, "hold"), "hold"),
+        (Span(START + 390 * MS, START + 460 * MS, "hold"), "silence"),  # less than half of it
+        (Span(START + 200 * MS, START + 201 * MS, "overflow"), "silence"),
+    ],
+)
+def test_what_is_known_of_a_span_names_the_gap(span: Span, cause: str) -> None:
+    speaker = Speaker()
+    first = talk(speaker, 10, 0)
+    speaker.pause(300)
+    timeline = build([*first, *talk(speaker, 10, 500 * MS)], spans=[span])
+    assert gaps(timeline, 700) == [(200, 300, cause)]
+
+
+def test_loss_where_a_ring_overflowed_is_overflow() -> None:
+    arrivals = talk(Speaker(), 30, 0)
+    del arrivals[10:13], arrivals[20]
+    timeline = build(arrivals, spans=[Span(START + 250 * MS, START + 300 * MS, "overflow")])
+    assert gaps(timeline, 600) == [(200, 60, "overflow"), (460, 20, "loss")]
+
+
+def test_a_channel_that_never_spoke_may_have_been_held() -> None:
+    timeline = build([], spans=[Span(START, START + SECOND, "hold")])
+    assert gaps(timeline, 1000) == [(0, 1000, "hold")]
+    assert timeline.clock()["source"] == "none"
 
 
 def test_a_source_that_changes_format_with_every_packet_is_not_listed_forever() -> None:

@@ -11,8 +11,11 @@ from tests.support.golden import (
     STATION,
     TRUNK,
     Stereo,
+    clicked,
     cut_out,
     doubled,
+    drifting,
+    echoed,
     muted,
     perfect,
     shifted,
@@ -191,22 +194,40 @@ def test_a_file_that_begins_late_or_ends_early(kept: slice) -> None:
 
 
 def test_a_click() -> None:
-    stereo = perfect()
-    stereo[24120:24122, 1] = 20000
-    verdict = judge(stereo)
+    verdict = judge(clicked(perfect(), 1, 24120))
     assert verdict.left.ok
     assert [round(click, 2) for click in verdict.right.clicks] == [pytest.approx(BEGIN + 3.01, abs=0.011)]
     assert verdict.right.missing == ()
 
 
+@pytest.mark.parametrize("at", [0, 47_999])
+def test_a_click_on_the_very_edge_which_is_not_compared(at: int) -> None:
+    verdict = judge(clicked(perfect(), 0, at, 1))
+    assert verdict.left.clicks == pytest.approx((BEGIN + at / 8000,), abs=0.006)
+    assert not verdict.ok
+
+
 def test_a_drift_between_the_channels_is_told_in_ppm() -> None:
-    rate = 8000
-    times = BEGIN - TRUNK.began + np.arange(6 * rate) / rate
-    stereo = perfect()
-    stereo[:, 1] = np.rint(TRUNK.voice.at(times * (1 + 100e-6)) * 32767)
-    verdict = judge(stereo)
-    assert verdict.drift_ppm == pytest.approx(100, abs=2)
+    verdict = judge(drifting(perfect(), TRUNK, 1, 100.0))
+    assert verdict.drift_ppm == pytest.approx(100, abs=3)
     assert verdict.ok
+
+
+def test_the_skew_is_followed_along_the_call() -> None:
+    stereo = drifting(perfect(), TRUNK, 1, 2000.0)
+    strict = Tolerances(skew_ms=8.0)
+    verdict = verify_stereo(stereo, 8000, left=STATION, right=TRUNK, begin=BEGIN, end=END, tolerances=strict)
+    apart = [fix.offset for fix in verdict.right.fixes]
+    assert apart == sorted(apart, reverse=True)
+    assert verdict.skew_ms == pytest.approx(8.5, abs=0.6)
+    assert any("ms apart" in problem for problem in verdict.problems)
+
+
+def test_a_step_within_tolerance_is_the_callers_too() -> None:
+    moved = cut_out(perfect(), 0, 24120, 80)
+    assert [step.milliseconds for step in judge(moved).left.steps] == [pytest.approx(-10.0, abs=0.5)]
+    kind = Tolerances(step_ms=15.0)
+    assert verify_stereo(moved, 8000, left=STATION, right=TRUNK, begin=BEGIN, end=END, tolerances=kind).left.steps == ()
 
 
 def test_a_pause_of_the_sender_is_not_a_fault_but_lost_sound_beside_it_is() -> None:
@@ -235,3 +256,88 @@ def test_the_wrong_speaker_altogether() -> None:
     verdict = judge(np.column_stack([stranger, perfect()[:, 1]]))
     assert verdict.left.problems == ("voice not recognised",)
     assert verdict.right.ok
+
+
+PAUSED = Sent(STATION.voice, STATION.began, pauses=((102.0, 104.0),))
+
+
+def paused(stereo: Stereo) -> StereoVerdict:
+    return verify_stereo(stereo, 8000, left=PAUSED, right=TRUNK, begin=BEGIN, end=END)
+
+
+def test_sound_where_nobody_spoke() -> None:
+    silence = muted(perfect(), 0, 16000, 16000)
+    assert paused(silence).problems == ()
+    verdict = paused(echoed(silence, 0, 24000, 160, earlier=12000))
+    assert [round(stray.begin, 2) for stray in verdict.left.strays] == [103.0]
+    assert verdict.problems == ("left: 20 ms of sound where nobody spoke at 3.00 s",)
+    assert paused(clicked(silence, 0, 24000, 1)).left.strays
+
+
+def test_a_click_at_the_end_of_silence() -> None:
+    ended = Sent(STATION.voice, STATION.began, pauses=((104.0, float("inf")),))
+    silence = muted(perfect(), 0, 32000, 16000)
+    assert verify_stereo(silence, 8000, left=ended, right=TRUNK, begin=BEGIN, end=END).problems == ()
+    verdict = verify_stereo(clicked(silence, 0, 47_999, 1), 8000, left=ended, right=TRUNK, begin=BEGIN, end=END)
+    assert verdict.left.strays
+    assert not verdict.ok
+
+
+def test_lost_sound_need_not_be_there_but_shifts_nothing() -> None:
+    lost = Sent(STATION.voice, STATION.began, lost=((102.0, 102.06), (103.0, 103.02)))
+
+    def lossy(stereo: Stereo) -> StereoVerdict:
+        return verify_stereo(stereo, 8000, left=lost, right=TRUNK, begin=BEGIN, end=END)
+
+    gaps = muted(muted(perfect(), 0, 16000, 480), 0, 24000, 160)
+    assert lossy(gaps).problems == ()
+    assert lossy(gaps).left.concealed == ()
+    assert [gap.begin for gap in lossy(muted(gaps, 0, 32000, 160)).left.missing] == [pytest.approx(104.0)]
+    closed = lossy(cut_out(perfect(), 0, 16000, 480))
+    assert [step.milliseconds for step in closed.left.steps] == [pytest.approx(-60.0, abs=0.5)]
+
+
+def test_what_sounds_in_place_of_lost_sound_is_told_span_by_span() -> None:
+    lost = Sent(STATION.voice, STATION.began, lost=((102.0, 102.06), (103.0, 103.02)))
+    concealed = muted(muted(perfect(), 0, 16000, 480), 0, 24000, 160)
+    concealed[16000:16320, 0] = concealed[15680:16000, 0]
+    verdict = verify_stereo(concealed, 8000, left=lost, right=TRUNK, begin=BEGIN, end=END)
+    assert verdict.problems == ()
+    assert [span.begin for span in verdict.left.concealed] == [pytest.approx(102.0)]
+    assert verdict.left.concealed[0].milliseconds == pytest.approx(40.0, abs=1.0)
+
+
+def test_what_is_invented_in_place_of_lost_sound_must_not_be_louder_than_the_voice() -> None:
+    lost = Sent(STATION.voice, STATION.began, lost=((102.0, 102.02),))
+    stereo = perfect()
+    stereo[16080:16120, 0] = 18_000
+    verdict = verify_stereo(stereo, 8000, left=lost, right=TRUNK, begin=BEGIN, end=END)
+    assert verdict.problems == ("left: click at 2.01 s",)
+
+
+def test_a_transfer_is_two_voices_one_after_the_other() -> None:
+    third = Voice("third party")
+    stereo = perfect()
+    stereo[24000:, 1] = third.render(3.0, 6.0, 8000)
+    stereo[24000:24800, 1] = 0
+    first = Sent(TRUNK.voice, TRUNK.began, pauses=((103.0, float("inf")),))
+    second = Sent(third, BEGIN, pauses=((-float("inf"), 103.1),))
+
+    def judged(faulty: Stereo) -> StereoVerdict:
+        return verify_stereo(faulty, 8000, left=STATION, right=(first, second), begin=BEGIN, end=END)
+
+    assert judged(stereo).problems == ()
+    assert judged(stereo).right.identity == "trunk, then third party"
+    stereo[24800:, 1] = TRUNK.voice.at(103.1 - TRUNK.began + np.arange(23200) / 8000) * 32767
+    assert judged(stereo).problems == ("right: voice not recognised",)
+
+
+def test_nobody_is_silence() -> None:
+    def alone(stereo: Stereo) -> StereoVerdict:
+        return verify_stereo(stereo, 8000, left=STATION, right=(), begin=BEGIN, end=END)
+
+    verdict = alone(silent(perfect(), 1))
+    assert verdict.problems == ()
+    assert (verdict.right.expected, verdict.right.identity, verdict.skew_ms) == ("nobody", None, None)
+    assert alone(clicked(silent(perfect(), 1), 1, 24000)).right.strays
+    assert not alone(perfect()).ok
