@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("relay", "record", "signalling", "decode", "truth", "seal", "catalogue")
+NAMES = ("relay", "record", "signalling", "decode", "truth", "seal", "catalogue", "policy")
 
 
 def main(arguments: list[str]) -> int:

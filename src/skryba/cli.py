@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from skryba import __version__, cli_archive
+from skryba import __version__, cli_archive, cli_prompts
 from skryba.door import DID_NOT_HOLD, FAULT, HELD, Config, Json, faults, located, print_json
 from skryba.terms import Direction
 
@@ -208,6 +208,7 @@ def _generate(folder: Path) -> Path:
 
 
 cli_archive.register(app)
+cli_prompts.register(app)
 
 
 def main() -> None:

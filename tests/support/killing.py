@@ -81,6 +81,7 @@ class Killer:
             self._check_alive()
             [victim] = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
             self._kill(victim)
+        time.sleep(1.0)  # the last signalling has calls of its own
         os.kill(self._signalling, signal.SIGTERM)
         os.waitpid(self._signalling, 0)
         self._wait(lambda: not list(self._house.spool.glob("*.spool")), PATIENCE)

@@ -1,7 +1,6 @@
 """What the commands on recordings say and leave with; what they do is tested with `commands`."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from skryba import commands, keeper
 from skryba.cli import app
+from skryba.config.model import Config
 from skryba.keeper import Keeper
 from skryba.locksmith import journal_of
 from skryba.vault.chain import Kind
@@ -65,9 +65,17 @@ def test_find_and_export_ask_the_same_question(
 ) -> None:
     asked: list[dict[str, Any]] = []
     done = {"ok": True, "recordings": 0, "octets": 0, "file": "x", "absent": []}
-    find: Callable[..., list[Any]] = lambda _, *, limit, **each: asked.append(each) or []  # noqa: E731
+
+    def find(_: Config, *, limit: int, **each: Any) -> list[Any]:
+        asked.append(each)
+        return []
+
+    def export(*_: Any, question: dict[str, Any], **__: Any) -> dict[str, Any]:
+        asked.append(question)
+        return done
+
     monkeypatch.setattr(commands, "find", find)
-    monkeypatch.setattr(commands, "export", lambda *_, question, **__: asked.append(question) or done)
+    monkeypatch.setattr(commands, "export", export)
     assert say("find", *words).exit_code == 0
     assert say("export", "-o", "x", *words).exit_code == 0
     everything = {"text": "", "number": "", "station": None, "state": None, "since": None, "until": None}

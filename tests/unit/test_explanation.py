@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from skryba.config.load import load
 from skryba.config.model import Config
 from skryba.errors import ConfigError
 from skryba.explanation import Explanation, explain
-from skryba.policy.model import CallFacts
+from skryba.policy.model import CallFacts, Mode
 from skryba.terms import Direction
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -111,6 +112,64 @@ def test_json_has_the_whole_decision(config: Config) -> None:
     assert told["decision"]["rule"] == "never-list"
     assert told["facts"]["at"] == "2026-11-24T10:00:00+00:00"
     assert told["facts"]["groups"] == ["sales"]
+    assert [step["rule"] for step in told["decision"]["path"]] == ["emergency", "never-list"]
+    assert json.loads(json.dumps(told))["decision"]["path"][1]["matched"] is True
+
+
+MORE_RULES = """
+[[country]]
+code = ["+49"]
+force = "opt_in"
+notice = "opt-in"
+language = "de"
+[[rule]]
+id = "queue"
+call_type = ["queue"]
+mode = "automatic"
+sample = 10
+purpose = "quality"
+legal_basis = "art. 6"
+retention = "90d"
+notice = "standard"
+[[rule]]
+id = "wish"
+direction = ["outbound"]
+mode = "on_demand"
+private = true
+purpose = "quality"
+legal_basis = "art. 6"
+retention = "90d"
+notice = "standard"
+"""
+
+
+@pytest.fixture
+def more(config: Config) -> Config:
+    config.policy.rules_file.write_text(MORE_RULES, encoding="utf-8")
+    return config
+
+
+def test_a2_what_is_recorded_on_demand_is_not_called_recorded(more: Config) -> None:
+    answer = asked(more, "101", "601234567")
+    assert (answer.decision.mode, answer.recorded) == (Mode.ON_DEMAND, False)
+    assert answer.lines()[0] == "recorded on demand only: not recorded until commanded, by rule wish (quality)"
+    assert answer.as_json()["decision"]["mode"] == "on_demand"
+
+
+def test_a8_way_in_draw_and_private_calls_can_be_asked_for(more: Config) -> None:
+    answer = asked(more, "601234567", "221234567", via="queue:sales", draw=0.05)
+    assert (answer.facts.via, answer.facts.draw, answer.recorded) == ("queue:sales", 0.05, True)
+    assert "to 221234567 via queue:sales at" in answer.lines()[2]
+    assert not asked(more, "601234567", "221234567", via="queue:sales", draw=0.5).recorded
+    assert asked(more, "601234567", "221234567").decision.rule == "default"
+    private = asked(more, "101", "601234567", via="queue:sales", private=True)
+    assert (private.facts.via, private.as_json()["decision"]["limit"]) == (None, "private")
+    assert "a private call, which rule wish allows" in private.lines()[0]
+
+
+def test_a15_the_other_partys_agreement_is_told(more: Config) -> None:
+    assert "consent: only if the other party agrees" in asked(more, "101", "0049301234567").lines()
+    assert not [line for line in asked(more, "101", "601234567").lines() if line.startswith("consent")]
 
 
 def test_an_emergency_call_is_never_recorded_and_never_internal(config: Config) -> None:

@@ -4,51 +4,28 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
+from skryba import clock
 from skryba import keeper as module
-from skryba.archive.books import Backlog, Location
+from skryba.archive.books import Backlog
 from skryba.archive.erasure import Eraser
-from skryba.archive.objects import StoreError
 from skryba.archive.reconciliation import Category
-from skryba.archive.tables import CALLS
-from skryba.archive.upload import Stored
-from skryba.keeper import Keeper, objects_of
+from skryba.keeper import objects_of
 from skryba.locksmith import journal_of, keyring_of, signer_of, verifier_of
 from skryba.metrics import catalogue as metrics
 from skryba.vault.chain import Kind
 from skryba.vault.inquest import check
 from skryba.vault.master import FileMaster
+from tests.support.keeping import HOOK, STORE, Keep, Store, categories, keepers, terminal
 from tests.support.office import BEGUN, FIRST, FOLDER, SECOND, Office
 
-HOOK = '[[hook]]\nid = "crm"\nurl = "http://127.0.0.1:9/x"\nsecret = "sixteen characters"\n'
-STORE = (
-    '[storage]\nkind = "s3"\nendpoint = "http://127.0.0.1:9"\nbucket = "calls"\nprefix = "office"\n'
-    'access_key = "a"\nsecret_key = "b"\n'
-)
 TOMORROW = BEGUN + timedelta(days=1)
-
-
-class Store:
-    """Objects in a dictionary: name → octets of it."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, int] = {}
-        self.away = False
-
-    def listing(self, folder: str) -> Iterator[Stored]:
-        if self.away:
-            raise StoreError("away")
-        yield from (Stored(key, octets) for key, octets in self.held.items() if key.startswith(folder))
-
-    def delete(self, key: str) -> None:
-        self.held.pop(key, None)
 
 
 @pytest.fixture
@@ -57,31 +34,9 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 @pytest.fixture
-def keep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Office], Keeper]]:
-    """A keeper of this office; another one, as after a restart, each time it is asked."""
-    monkeypatch.setattr(module, "_SECOND_LOOK", 0.0)
-    made: list[Keeper] = []
-
-    def make(office: Office) -> Keeper:
-        made.append(Keeper(office.config))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each._engine.dispose()
-
-
-Keep = Callable[[Office], Keeper]
-
-
-def categories(keeper: Keeper) -> list[tuple[Category, str]]:
-    keeper.reconcile()
-    return sorted((found.category, found.subject) for found in keeper.findings.open())
-
-
-def terminal(keeper: Keeper) -> list[str | None]:
-    with keeper._engine.begin() as connection:
-        return list(connection.scalars(select(CALLS.c.terminal)))
+def keep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keep]:
+    with keepers(monkeypatch) as made:
+        yield made
 
 
 # --- following the chain ----------------------------------------------------------------------------------------------
@@ -237,7 +192,7 @@ def test_without_an_authority_a_day_is_closed_all_the_same(
 
 
 def test_the_clock_of_the_machine_is_told(office: Office, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.clock, "discipline", lambda: (0.25, False))
+    monkeypatch.setattr(clock, "discipline", lambda: (0.25, False))
     keeper = keep(office)
     keeper.look_at_the_clock()
     assert keeper.counts.gauges[metrics.CLOCK_OFFSET] == {(): 0.25}
@@ -273,162 +228,6 @@ def test_the_report_counts_what_nobody_took(office: Office, keep: Keep) -> None:
     keeper.deliveries.dead(delivery.id, "410", office.now)
     counts = keeper.report_of(BEGUN.date()).counts
     assert (counts.upload_backlog, counts.dead_letters) == (1, 1)
-
-
-# --- reconciliation ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def kept(office: Office, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> tuple[Office, Keeper, Store]:
-    """Two recordings and their calls, uploaded; nothing differs."""
-    office.options = STORE
-    store = Store()
-    monkeypatch.setattr(module, "objects_of", lambda config: store)
-    for recording in (FIRST, SECOND):
-        office.call(recording)
-        office.seal(recording)
-    keeper = keep(office)
-    keeper.follow()
-    store.held = {f"office/{FOLDER}/{path.name}": path.stat().st_size for path in office.day.iterdir()}
-    for recording in (FIRST, SECOND):
-        keeper.uploads.done(recording, Location.BOTH, office.now)
-    assert categories(keeper) == []
-    assert keeper.counts.gauges[metrics.LEDGER_DIFFERENCE] == {}
-    assert keeper.counts.gauges[metrics.RECONCILED] == {(): office.now.timestamp()}
-    return office, keeper, store
-
-
-Kept = tuple[Office, Keeper, Store]
-_WAV = f"{FOLDER}/{FIRST}.wav"
-
-
-def _remove(path: Path) -> Callable[[], object]:
-    octets = path.read_bytes()
-    path.unlink()
-    return lambda: path.write_bytes(octets)
-
-
-def _change(path: Path, octets: bytes) -> Callable[[], object]:
-    before = path.read_bytes()
-    path.write_bytes(octets)
-    return lambda: path.write_bytes(before)
-
-
-def _add(path: Path) -> Callable[[], object]:
-    path.write_bytes(b"whose?")
-    return path.unlink
-
-
-def _hold(store: Store, key: str, octets: int | None) -> Callable[[], object]:
-    before = dict(store.held)
-    store.held.pop(key, None)
-    if octets is not None:
-        store.held[key] = octets
-
-    def mend() -> None:
-        store.held = before
-
-    return mend
-
-
-Plant = Callable[[Office, Store], Callable[[], object]]
-PLANTED: dict[tuple[Category, str], Plant] = {
-    (Category.FILE_MISSING, _WAV): lambda office, _: _remove(office.day / f"{FIRST}.wav"),
-    (Category.FILE_SIZE, _WAV): lambda office, _: _change(office.day / f"{FIRST}.wav", b"short"),
-    (Category.FILE_UNKNOWN, f"{FOLDER}/x.wav"): lambda office, _: _add(office.day / "x.wav"),
-    (Category.MANIFEST_MISSING, f"{FOLDER}/{FIRST}"): lambda office, _: _remove(office.day / f"{FIRST}.json"),
-    (Category.NOT_SEALED, f"{FOLDER}/x"): lambda office, _: _add(office.day / "x.json"),
-    (Category.REMOTE_MISSING, _WAV): lambda _, store: _hold(store, f"office/{_WAV}", None),
-    (Category.REMOTE_SIZE, _WAV): lambda _, store: _hold(store, f"office/{_WAV}", 7),
-    (Category.REMOTE_UNKNOWN, f"{FOLDER}/y.wav"): lambda _, store: _hold(store, f"office/{FOLDER}/y.wav", 7),
-}
-
-
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: str(planted[0]))
-def test_a_difference_is_told_until_it_is_mended(kept: Kept, planted: tuple[Category, str]) -> None:
-    office, keeper, store = kept
-    mend = PLANTED[planted](office, store)
-    assert categories(keeper) == [planted]
-    assert categories(keeper) == [planted]
-    assert keeper.counts.gauges[metrics.LEDGER_DIFFERENCE] == {(planted[0].value,): 1}
-    mend()
-    assert categories(keeper) == []
-    assert keeper.counts.gauges[metrics.LEDGER_DIFFERENCE] == {}
-
-
-def test_an_altered_manifest_is_told(kept: Kept) -> None:
-    office, keeper, _ = kept
-    path = office.day / f"{FIRST}.json"
-    _change(path, path.read_bytes().replace(b'"quality"', b'"trial"'))
-    assert categories(keeper) == [(Category.MANIFEST_ALTERED, f"{FOLDER}/{FIRST}")]
-
-
-def test_a_seal_that_nobody_followed_is_told(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    office, keeper, _ = kept
-    third = FIRST[:-1] + "3"
-    office.call(third)
-    office.seal(third)
-    assert (Category.NOT_CATALOGUED, f"{FOLDER}/{third}") in categories(keeper)
-
-
-def test_a_recording_that_the_chain_does_not_have_is_told(kept: Kept) -> None:
-    office, keeper, _ = kept
-    path = office.config.recorder.folder / "chain/2026-09-21.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    assert (Category.NOT_IN_CHAIN, f"{FOLDER}/{SECOND}") in categories(keeper)
-
-
-def test_calls_are_compared_too(kept: Kept) -> None:
-    office, keeper, _ = kept
-    office.call("ffff", id="never-sealed")
-    office.call(FIRST, ended_at=BEGUN + timedelta(seconds=9))
-    third = FIRST[:-1] + "3"
-    office.seal(third)
-    keeper.follow()
-    found = categories(keeper)
-    assert (Category.CALL_WITHOUT_RECORDING, "never-sealed") in found
-    assert (Category.LENGTH, f"call-{FIRST}") in found
-    assert (Category.RECORDING_WITHOUT_CALL, third) in found
-    assert sorted(terminal(keeper), key=str) == ["missing", "recorded", "recorded"]
-
-
-def test_a_call_that_has_just_ended_is_left_alone(office: Office, keep: Keep) -> None:
-    office.now = BEGUN + timedelta(minutes=1)
-    office.call()
-    keeper = keep(office)
-    assert categories(keeper) == []
-    assert terminal(keeper) == [None]
-    office.now = BEGUN + timedelta(minutes=6)
-    assert categories(keeper) == [(Category.CALL_WITHOUT_RECORDING, f"call-{FIRST}")]
-
-
-def test_a_difference_that_is_there_for_a_moment_is_none(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    office, keeper, _ = kept
-    mend = _remove(office.day / f"{FIRST}.wav")
-    looked: list[float] = []
-
-    def wait(seconds: float) -> bool:
-        looked.append(seconds)
-        mend()
-        return False
-
-    monkeypatch.setattr(module, "_SECOND_LOOK", 1.5)
-    monkeypatch.setattr(keeper._ending, "wait", wait)
-    assert categories(keeper) == []
-    assert looked == [1.5]
-    _add(office.day / "y.wav")
-    mend = _add(office.day / "z.wav")
-    assert categories(keeper) == [(Category.FILE_UNKNOWN, f"{FOLDER}/y.wav")]
-
-
-def test_a_store_that_is_away_is_a_fault_and_changes_no_finding(kept: Kept) -> None:
-    office, keeper, store = kept
-    _remove(office.day / f"{FIRST}.wav")
-    found = categories(keeper)
-    store.away = True
-    with pytest.raises(StoreError):
-        keeper.reconcile()
-    assert [(each.category, each.subject) for each in keeper.findings.open()] == found
 
 
 # --- how tasks run ----------------------------------------------------------------------------------------------------

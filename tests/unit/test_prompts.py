@@ -1,19 +1,24 @@
 import hashlib
-import json
 import os
 import subprocess
 import sys
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import skryba
+from skryba.announcements.sound_files import Sound
+from skryba.announcements.store import Store
+from skryba.announcements.versions import Signature
 from skryba.codecs import registry
-from skryba.prompts import PromptLibrary, finish, loudness, main, shipped_folder
+from skryba.errors import ResourceError
+from skryba.prompts import PromptLibrary, main, shipped_folder
 
-LANGUAGES = ("pl", "en")
+LANGUAGES = ("pl", "en", "uk", "de")
+ANNA = Signature("Anna", "anna", datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def write(
@@ -42,6 +47,15 @@ def sine(seconds: float, rate: int = 16000, hertz: float = 500.0) -> np.ndarray[
     return samples
 
 
+def voice(text: str, language: str) -> tuple[Sound, int]:
+    """A second of a tone, whatever it should say."""
+    return sine(1.0).astype(np.float64) / 32768, 16000
+
+
+def store(folder: Path) -> Store:
+    return Store(folder, voice=voice, voice_name=lambda: "voice 1")
+
+
 def tone_share(samples: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int, hertz: float) -> float:
     """Share of the energy within 30 Hz of `hertz`."""
     power = np.abs(np.fft.rfft(samples.astype(float))) ** 2
@@ -50,7 +64,7 @@ def tone_share(samples: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int, h
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_standard_notice_ships_in_polish_and_english(language: str) -> None:
+def test_b9_the_standard_notice_ships_in_four_languages(language: str) -> None:
     library = PromptLibrary()
     assert library.problems == []
     prompt = library.get("standard", language)
@@ -70,13 +84,15 @@ def test_the_standard_notice_ships_in_polish_and_english(language: str) -> None:
 def test_the_notice_does_not_speak_of_consent(language: str) -> None:
     text = PromptLibrary().get("standard", language)
     assert text is not None
-    assert not [word for word in ("zgod", "zgad", "consent", "agree to") if word in text.text.lower()]
+    assert not [
+        word for word in ("zgod", "zgad", "consent", "agree to", "згод", "einwillig") if word in text.text.lower()
+    ]
 
 
 def test_known_names_what_can_be_played() -> None:
     library = PromptLibrary()
-    assert {("standard", "pl"), ("standard", "en")} <= library.known
-    assert library.get("standard", "de") is None
+    assert {("standard", "pl"), ("standard", "de"), ("unrecorded", "en"), ("information", "uk")} <= library.known
+    assert library.get("standard", "fr") is None
     assert library.get("../standard", "pl") is None
 
 
@@ -164,24 +180,6 @@ def test_a_missing_folder_is_a_problem_and_the_shipped_prompts_stay(tmp_path: Pa
     assert "no such folder" in library.problems[0]
 
 
-def test_finish_trims_sets_the_loudness_and_never_clips() -> None:
-    rng = np.random.default_rng(1)
-    spoken = np.concatenate([np.zeros(16000), 0.02 * rng.normal(size=32000), np.zeros(24000)])
-    made = finish(spoken)
-    assert len(made) / 16000 == pytest.approx(2.1, abs=0.01)
-    assert loudness(made) == pytest.approx(-23.0, abs=0.5)
-    spiky = spoken.copy()
-    spiky[20000] = 3.0
-    assert np.max(np.abs(finish(spiky))) <= 0.8901
-
-
-def test_loudness_does_not_count_the_pauses() -> None:
-    tone = 0.1 * np.sin(np.arange(32000) * 0.2)
-    assert loudness(tone) == pytest.approx(-23.0, abs=0.1)
-    assert loudness(np.concatenate([tone, np.zeros(64000)])) == pytest.approx(-23.0, abs=1.0)
-    assert loudness(np.zeros(16000)) == -120.0
-
-
 def test_the_command_lists_prompts_and_fails_on_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, "own.pl", sine(1.0), text="Dzień dobry.")
     assert main(["--folder", str(tmp_path)]) == 0
@@ -191,35 +189,20 @@ def test_the_command_lists_prompts_and_fails_on_problems(tmp_path: Path, capsys:
     assert "2 channels" in capsys.readouterr().err
 
 
-def test_speaking_calls_the_program_and_writes_what_the_library_reads(
+def test_speaking_makes_sounds_that_the_library_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "bin").mkdir()
-    said = write(tmp_path, "said", np.concatenate([np.zeros(5000, np.int16), sine(1.0, 22050)]), rate=22050, text=None)
-    program = tmp_path / "bin" / "espeak-ng"
-    program.write_text(
-        f"#!{sys.executable}\nimport json, sys\n"
-        f"json.dump(sys.argv[1:], open({str(tmp_path / 'asked')!r}, 'w'))\n"
-        f"sys.stdout.buffer.write(open({str(said)!r}, 'rb').read())\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    (tmp_path / "prompts").mkdir()
-    (tmp_path / "prompts" / "own.pl.txt").write_text("Dzień dobry.\n", encoding="utf-8")
-    assert main(["--speak", "--folder", str(tmp_path / "prompts")]) == 0
-    asked = json.loads((tmp_path / "asked").read_text())
-    assert asked[:2] == ["-v", "pl"]
-    assert asked[-1] == "Dzień dobry."
-    assert "own.pl.wav" in capsys.readouterr().out
-    prompt = PromptLibrary(tmp_path / "prompts").get("own", "pl")
-    assert prompt is not None
-    assert prompt.duration_ms == pytest.approx(1100, abs=20)
+    monkeypatch.setattr("skryba.prompts.speak", voice)
+    assert main(["--speak", "--folder", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "standard.pl: 1.1 s" in told
+    assert "opt-out de 1100 ms" in told
+    assert len(PromptLibrary(shipped=tmp_path).known) == 48
 
 
 def test_speaking_without_the_program_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (tmp_path / "own.pl.txt").write_text("x")
-    with pytest.raises(FileNotFoundError, match="apt-get install espeak-ng"):
+    with pytest.raises(ResourceError, match="apt-get install espeak-ng"):
         main(["--speak", "--folder", str(tmp_path)])
 
 
@@ -234,3 +217,76 @@ def test_runs_as_a_module() -> None:
     )
     assert done.returncode == 0
     assert "standard pl" in done.stdout
+
+
+def test_b8_what_is_active_in_the_store_wins_over_loose_files_and_what_ships(tmp_path: Path) -> None:
+    write(tmp_path, "standard.pl", sine(2.0), text="Plik.")
+    draft = store(tmp_path).set_text("standard", "pl", "Nagrywamy. Nie? {key}.", ANNA)
+    loose = PromptLibrary(tmp_path).get("standard", "pl")
+    assert loose is not None
+    assert (loose.text, loose.key) == ("Plik.", None)  # a draft is not heard
+    store(tmp_path).activate(draft.version, ANNA)
+    prompt = PromptLibrary(tmp_path).get("standard", "pl")
+    assert prompt is not None
+    assert (prompt.text, prompt.version, prompt.sha256) == ("Nagrywamy. Nie? 1.", draft.version, draft.sha256)
+    assert (prompt.key, prompt.duration_ms, prompt.path) == ("1", draft.duration_ms, store(tmp_path).sound(draft))
+    store(tmp_path).withdraw("standard", "pl", ANNA)
+    assert PromptLibrary(tmp_path).get("standard", "pl") == loose
+
+
+def test_b7_a_changed_sound_of_the_store_is_a_problem_and_nothing_is_heard_in_its_place(tmp_path: Path) -> None:
+    (draft,) = store(tmp_path).speak("pl", ANNA, prompt="standard")
+    store(tmp_path).activate(draft.version, ANNA)
+    write(store(tmp_path).sound(draft).parent, "sound", sine(1.0), text=None)
+    library = PromptLibrary(tmp_path)
+    assert library.get("standard", "pl") is None
+    assert library.get("standard", "en") is not None
+    assert "not those that were saved" in library.problems[0]
+
+
+def test_b7_with_a_damaged_journal_nothing_is_heard(tmp_path: Path) -> None:
+    store(tmp_path).speak("pl", ANNA, prompt="standard")
+    journal = tmp_path / "history/journal.jsonl"
+    journal.write_bytes(b"x" + journal.read_bytes())
+    library = PromptLibrary(tmp_path)
+    assert library.known == frozenset()
+    assert "journal.jsonl: line 1" in library.problems[0]
+
+
+@pytest.mark.parametrize("text", ["", "7", "[]", "{}", '{"key": 1}', '{"key": ""}', '{"key": "x"}'])
+def test_b4_a_loose_file_may_name_the_key_that_it_asks_for(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, "own.pl", sine(1.0))
+    path.with_suffix(".json").write_text('{"key": "2"}')
+    prompt = PromptLibrary(tmp_path).get("own", "pl")
+    assert prompt is not None
+    assert prompt.key == "2"
+    path.with_suffix(".json").write_text(text)
+    library = PromptLibrary(tmp_path)
+    assert library.get("own", "pl") is None
+    assert "own.pl.json" in library.problems[0]
+
+
+def test_b8_every_leg_codec_is_there_before_a_call_asks(tmp_path: Path) -> None:
+    write(tmp_path, "own.pl", sine(1.0, 8000), rate=8000)
+    prompt = PromptLibrary(tmp_path).get("own", "pl")
+    assert prompt is not None
+    assert {name: len(payload) for name, payload in prompt.forms.items()} == {
+        "PCMU/8000": 8000, "PCMA/8000": 8000, "G722/8000": 8000, "L16/8000": 16000, "L16/16000": 32000,
+    }  # fmt: skip
+    assert {codec: audio.payload for codec, audio in prompt.audio.items()} == {
+        name.split("/")[0]: payload for name, payload in prompt.forms.items() if not name.startswith("L16")
+    }
+
+
+def test_reading_the_prompts_again_converts_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PromptLibrary()
+    converted: list[int] = []
+
+    def forms(samples: object, rate: int) -> dict[str, bytes]:
+        converted.append(rate)
+        return {}
+
+    monkeypatch.setattr("skryba.prompts.forms", forms)
+    write(tmp_path, "own.pl", sine(0.777, 8000), rate=8000)
+    PromptLibrary(tmp_path)
+    assert converted == [8000]

@@ -136,7 +136,7 @@ def test_a_recording_leaves_for_the_store_and_its_proof_stays(objects: Objects, 
     book = book_of(tmp_path, LONG)
     assert uploader(book, objects, tmp_path, prefix, keep_days=0).round() == [Attempt("one", Outcome.UPLOADED)]
     assert book.lines["one"].location is Location.REMOTE
-    assert sorted(path.suffix for path in (tmp_path / FOLDER).iterdir()) == [".json", ".seal"]
+    assert sorted(path.suffix for path in (tmp_path / FOLDER).iterdir()) == [".json", ".remote", ".seal"]
     remote = objects.open_remote(f"{prefix}/{FOLDER}/one.wav")
     assert remote is not None
     assert remote.read_at(SMALL, 1000) == LONG[SMALL : SMALL + 1000]

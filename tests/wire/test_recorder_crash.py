@@ -201,9 +201,9 @@ async def test_a_new_signalling_ends_what_it_does_not_know(
         await until(lambda: link.connected)
         start(link)
         await forker.talk(0.6)
-        async with linked(recorder.control, other) as (_, heard):
-            await until(lambda: reports(heard, "sealed"))
-            assert (reports(heard, "sealed")[0]["state"], reports(heard, "sealed")[0]["id"]) == ("incomplete", ID)
+    async with linked(recorder.control, other) as (_, heard):
+        await until(lambda: reports(heard, "sealed"))
+        assert (reports(heard, "sealed")[0]["state"], reports(heard, "sealed")[0]["id"]) == ("incomplete", ID)
     samples, _manifest = read_only_recording(recorder)
     place_of(samples[:, 0], forker.said(Channel.LEFT))
 

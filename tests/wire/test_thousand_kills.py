@@ -27,7 +27,7 @@ from tests.support.doomed import SEALED, STOPPED, Call, House, calls, sound
 from tests.support.forking import FRAME
 from tests.support.seals import verifier
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]  # the first test that runs waits for all kills
 
 SEED, KILLS = 20261124, 1000
 SECOND = 50  # frames
@@ -126,7 +126,6 @@ def troubles(outcome: Outcome) -> Iterator[str]:
             yield f"{call.recording}: sealed, and not there"
 
 
-@pytest.mark.timeout(180)
 def test_so_many_kills_as_are_needed_met_processes_of_every_kind(outcome: Outcome) -> None:
     assert sum(outcome.killed.values()) >= KILLS
     assert outcome.killed.keys() == {"recorder", "sealing", "signalling", "all", "power"}

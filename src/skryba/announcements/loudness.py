@@ -16,6 +16,7 @@ _RELATIVE_GATE = -10.0  # LU below the mean of what passed the absolute gate
 _OFFSET = -0.691
 _RING_OUT = 0.5  # s; the 38 Hz high-pass is 60 dB down after 0.06 s
 _OVERSAMPLING = 4  # Annex 2
+_ROOM = 512  # samples of silence, so that the end does not ring into the beginning
 
 Sound = NDArray[np.float64]
 
@@ -41,20 +42,19 @@ def true_peak(sound: Sound) -> float:
     """Highest point of the curve through the samples, in dBTP."""
     if not len(sound):
         return QUIETEST
-    padded = np.pad(sound, 256)
-    count = _OVERSAMPLING * len(padded)
-    curve = np.fft.irfft(np.fft.rfft(padded), count) * _OVERSAMPLING
+    length = _convenient(len(sound) + _ROOM)
+    curve = np.fft.irfft(np.fft.rfft(sound, length), _OVERSAMPLING * length) * _OVERSAMPLING
     peak = max(float(np.max(np.abs(curve))), float(np.max(np.abs(sound))))
     return max(QUIETEST, 20 * float(np.log10(peak))) if peak else QUIETEST
 
 
 def _weighted(sound: Sound, rate: int) -> Sound:
-    padded = np.pad(sound, (0, round(_RING_OUT * rate)))
-    spectrum = np.fft.rfft(padded)
-    z = np.exp(-2j * np.pi * np.arange(len(spectrum)) / len(padded))  # one sample's delay at each frequency
+    length = _convenient(len(sound) + round(_RING_OUT * rate))
+    spectrum = np.fft.rfft(sound, length)
+    z = np.exp(-2j * np.pi * np.arange(len(spectrum)) / length)  # one sample's delay at each frequency
     for b, a in (_shelf(rate), _high_pass(rate)):
         spectrum *= (b[0] + b[1] * z + b[2] * z * z) / (a[0] + a[1] * z + a[2] * z * z)
-    return np.asarray(np.fft.irfft(spectrum, len(padded))[: len(sound)], dtype=np.float64)
+    return np.asarray(np.fft.irfft(spectrum, length)[: len(sound)], dtype=np.float64)
 
 
 def _shelf(rate: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -74,6 +74,11 @@ def _high_pass(rate: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     k = float(np.tan(np.pi * frequency / rate))
     bottom = 1 + k / quality + k * k
     return (1.0, -2.0, 1.0), (1.0, 2 * (k * k - 1) / bottom, (1 - k / quality + k * k) / bottom)
+
+
+def _convenient(length: int) -> int:
+    """A power of two, for the Fourier transform."""
+    return 1 << (length - 1).bit_length()
 
 
 def _lufs(power: float) -> float:

@@ -6,6 +6,7 @@ May not know files, texts or codecs.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from skryba.announcements.loudness import loudness, true_peak
@@ -69,10 +70,10 @@ def prepare(sound: Sound, rate: int, *, long: float = LONG) -> Prepared:
 
 def _at_rate(sound: Sound, rate: int) -> Sound:
     """The whole clip through one Fourier transform, quiet around it so that its end does not ring at its beginning."""
-    sound = np.pad(sound, rate // 4)
+    sound = np.pad(sound, (rate // 4, rate // 4 + -(len(sound) + 2 * (rate // 4)) % rate))  # whole seconds
     if rate == RATE:
         return sound
-    count = round(len(sound) * RATE / rate)
+    count = len(sound) // rate * RATE
     spectrum = np.zeros(count // 2 + 1, dtype=np.complex128)
     known = np.fft.rfft(sound)[: len(spectrum)]
     spectrum[: len(known)] = known
@@ -92,9 +93,11 @@ def _trimmed(sound: Sound) -> Sound:
 
 def _clipped(sound: Sound) -> float:
     """Share of the samples that stand at the rail in runs; the rail is where the file says that full scale is."""
-    rail = (np.abs(sound) >= _AT_THE_RAIL).reshape(len(sound), -1).astype(np.int8)
-    runs = sum(rail[shift : len(rail) - _RUN + 1 + shift] for shift in range(_RUN)) == _RUN
-    return float(np.mean(runs)) if np.size(runs) else 0.0
+    if len(sound) < _RUN:
+        return 0.0
+    rail = (np.abs(sound) >= _AT_THE_RAIL).reshape(len(sound), -1)
+    runs = np.all(sliding_window_view(rail, _RUN, axis=0), axis=-1)
+    return float(np.mean(runs))
 
 
 def _longest_pause(sound: Sound) -> float:

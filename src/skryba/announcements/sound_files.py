@@ -56,7 +56,7 @@ def as_wav(samples: Samples) -> bytes:
 def as_ogg(samples: Samples) -> bytes:
     """16 kHz mono Vorbis, a tenth of the WAV: what ships."""
     target = io.BytesIO()
-    with soundfile.SoundFile(target, "w", RATE, 1, format="OGG", subtype="VORBIS", compression_level=0.7) as file:
+    with soundfile.SoundFile(target, "w", RATE, 1, format="OGG", subtype="VORBIS", compression_level=0.9) as file:
         file.write(samples)
     return target.getvalue()
 

@@ -3,16 +3,17 @@
 May not know what is done with the sound.
 """
 
+import io
 import shutil
 import subprocess
+import wave
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skryba.announcements.sound_files import read_wav_of_any_rate
 from skryba.errors import ResourceError
 
-_VOICES = {"pl": ("pl", "165"), "en": ("en-gb", "160"), "uk": ("uk", "150"), "de": ("de", "160")}  # and words a minute
+_VOICES = {"pl": ("pl", "165"), "en": ("en-gb", "160"), "uk": ("uk", "155"), "de": ("de", "172")}  # and words a minute
 _AMPLITUDE = "50"  # leaves room: louder voices clip
 _LONGEST_WAIT = 30.0  # seconds; it speaks some hundred times faster than people listen
 
@@ -23,7 +24,12 @@ def speak(text: str, language: str) -> tuple[Sound, int]:
     """Mono within ±1, and the rate. ResourceError when there is no voice to be had."""
     voice, speed = _VOICES[language]
     said = _run("-v", voice, "-s", speed, "-a", _AMPLITUDE, "--stdin", "--stdout", text=text)
-    samples, rate = read_wav_of_any_rate(said)
+    try:
+        with wave.open(io.BytesIO(said)) as file:  # its header names a length of 2 GB, for it was written to a pipe
+            rate = file.getframerate()
+            samples = np.frombuffer(file.readframes(len(said)), dtype="<i2")
+    except (EOFError, ValueError, wave.Error) as error:
+        raise ResourceError(f"espeak-ng gave no sound: {error}") from error
     return samples.astype(np.float64) / 32768.0, rate
 
 

@@ -1,7 +1,7 @@
-"""Texts of announcements and what is filled into them: `[Tu {controller}. ]Rozmowa będzie nagrywana[. Cel: {purpose}|].`
+"""Texts of announcements and what is filled into them: `[Tu {controller}. ]Rozmowa będzie nagrywana[. Cel: {purpose}].`
 
-May not know files or sounds. A part in square brackets is left out, or gives way to what stands behind its bar, as long
-as one of the placeholders in it has no value. So one text serves the house that told us its name and the one that did not.
+May not know files or sounds. A part in square brackets is left out, or gives way to what stands behind its bar, as
+long as a placeholder in it has no value. So one text serves the house that gave its name and the one that did not.
 """
 
 import re
@@ -56,11 +56,15 @@ class Wording:
             (bool(re.search(r"[\[\]|]", rest)), "square brackets come in pairs, not within each other, one | in each"),
             (bool(re.search(r"[{}]", _PLACEHOLDER.sub("", text))), "braces come in pairs"),
         ]
-        for name in _PLACEHOLDER.findall(text):
-            faults.append((name not in PLACEHOLDERS, f"{{{name}}} is none of {', '.join(PLACEHOLDERS)}"))
+        faults += [
+            (name not in PLACEHOLDERS, f"{{{name}}} is none of {', '.join(PLACEHOLDERS)}")
+            for name in _PLACEHOLDER.findall(text)
+        ]
         for part in _PART.finditer(text):
-            faults.append((not _names(part[1]), f"[{part[1]}] has no placeholder, so it would always be said"))
-            faults.append((bool(_names(part[2] or "")), f"what stands behind | in [{part[0]}] may have no placeholder"))
+            faults += [
+                (not _names(part[1]), f"{part[0]} has no placeholder, so it would always be said"),
+                (bool(_names(part[2] or "")), f"what stands behind | in {part[0]} may have no placeholder"),
+            ]
         for wrong, problem in faults:
             if wrong:
                 raise ConfigError(f"text {text[:60]!r}: {problem}")

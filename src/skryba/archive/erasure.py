@@ -6,6 +6,7 @@ finishes the work, however often it is interrupted, and again after a backup bro
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,10 +101,8 @@ class Eraser:
         """What lies here, and what the manifest names: its audio may lie in the store only."""
         folder = self._recordings / str(seal.facts.get("folder", ""))
         found = {path.name for path in folder.glob(f"{seal.id}*")}
-        try:
+        with suppress(KeyError, TypeError):
             found |= {str(file["file"]) for file in self._manifest(seal)["files"]}
-        except (KeyError, TypeError):
-            pass  # nothing of it can be known
         return sorted(name for name in found if _belongs(name, seal.id))
 
 

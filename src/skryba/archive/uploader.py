@@ -32,6 +32,7 @@ from skryba.archive.upload import (
 )
 
 PIECE = 64 * 1024  # octets between two looks at the bandwidth
+MOVED = ".remote"  # suffix of an empty file beside the manifest: the audio lies in the store
 BATCH = 32  # recordings taken from the book at once
 
 
@@ -162,6 +163,7 @@ class Uploader:
         return attempts
 
     def _remove(self, job: UploadJob) -> None:
+        (self._recordings / job.folder / f"{job.recording}{MOVED}").touch()  # first: nobody may take it for lost
         for entry in removable(job.files):
             with contextlib.suppress(FileNotFoundError):  # removed before, but not ticked off
                 (self._recordings / job.folder / entry.file).unlink()

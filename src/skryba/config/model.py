@@ -108,9 +108,13 @@ class Policy(Section):
 class Notice(Section):
     """What the parties are told."""
 
-    language: Literal["pl", "en"] = Field(default="pl", description="Language of notices for rules that name none.")
+    language: Literal["pl", "en", "uk", "de"] = Field(
+        default="pl", description="Language of notices for rules that name none."
+    )
     prompts: Annotated[Path | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, description="Extra folder of prompts: `<id>.<language>.wav`. Empty: those that come with Skryba."
+        default=None,
+        description="Folder of your own prompts: texts and sounds kept by `skryba prompts`, or loose "
+        "`<id>.<language>.wav` files. Empty: those that come with Skryba.",
     )
 
 

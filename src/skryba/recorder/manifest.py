@@ -153,9 +153,9 @@ def iso(at: datetime) -> str:
 
 
 def to_text(manifest: Mapping[str, Any]) -> bytes:
-    """As it is written to the file."""
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    """As it is written to the file: a line for each part."""
+    parts = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in manifest.items())
+    return ("{\n " + ",\n ".join(parts) + "\n}\n").encode("utf-8", "backslashreplace")
 
 
 def _moment(text: object) -> datetime | None:

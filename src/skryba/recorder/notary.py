@@ -32,7 +32,7 @@ class Notary:
 
     def _enter(self, journal: Journal, sealed: Sealed, manifest: Path) -> Entry:
         digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
-        entry = journal.find(manifest.stem, Kind.SEAL, since=_day(manifest))
+        entry = journal.find(manifest.stem, Kind.SEAL, since=_day(manifest)) if sealed.again else None
         if entry is None or entry.digest != digest:
             folder = manifest.parent.relative_to(self._storage.recordings).as_posix()
             facts = {"state": sealed.state.value, "folder": folder}

@@ -52,6 +52,9 @@ class Orphans:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, recording: str) -> bool:
+        return recording in self._waiting
+
     def find(self, now: float) -> list[Ended]:
         """Look once, at the start; returns those that need nobody."""
         self._born = now

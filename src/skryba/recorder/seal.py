@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Sealed:
     manifest: Path | None
     duration_ms: int
     alarms: tuple[str, ...] = ()
+    again: bool = field(default=False, compare=False)  # published before: it may stand in the chain already
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,9 @@ def _seal_spool(
         return Sealed(recording, State.FAILED, ("nothing to record",), None, None, 0)
     names = storage.names(storage.place(recording, wall_clock(job.axis.zero, job.axis.epoch)))
     place = next(name for name in names if not name.manifest.exists() or _is_of(_read_manifest(name), spool))
-    words = _read_manifest(place) or _publish(storage, recording, place, job, making)
-    return _outcome(recording, place, words)
+    before = _read_manifest(place)
+    words = before or _publish(storage, recording, place, job, making)
+    return replace(_outcome(recording, place, words), again=before is not None)
 
 
 def _is_of(words: Words | None, spool: Spool) -> bool:

@@ -63,6 +63,7 @@ def to_words(sealed: Sealed) -> Words:
         "manifest": str(sealed.manifest) if sealed.manifest else None,
         "duration_ms": sealed.duration_ms,
         "alarms": list(sealed.alarms),
+        "again": sealed.again,
     }
 
 
@@ -76,6 +77,7 @@ def from_words(words: Mapping[str, Any]) -> Sealed:
         manifest=Path(words["manifest"]) if words["manifest"] else None,
         duration_ms=int(words["duration_ms"]),
         alarms=tuple(words["alarms"]),
+        again=bool(words["again"]),
     )
 
 

@@ -46,7 +46,8 @@ class Sink:
         """`sealer` has not begun yet; None leaves the file plain."""
         self._out = out
         self._sealer = sealer
-        self._whole, self._plain, self._chunk = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+        self._whole: hashlib._Hash | None = None  # until the first chunk is full it is the same as that
+        self._plain, self._chunk = hashlib.sha256(), hashlib.sha256()
         self._chain = chain_start(recording)
         self._chunks: list[str] = []
         self._octets = 0
@@ -68,10 +69,10 @@ class Sink:
         """All is written; what the digests are."""
         if self._sealer is not None:
             self._put(self._sealer.finish())
+        whole = (self._whole or self._chunk).hexdigest()
         if self._octets % CHUNK:
             self._close_chunk()
         self._open = False
-        whole = self._whole.hexdigest()
         plain = whole if self._sealer is None else self._plain.hexdigest()
         return Digests(self._octets, whole, tuple(self._chunks), self._chain.hex(), plain)
 
@@ -80,13 +81,15 @@ class Sink:
         if not len(view):
             return
         self._out.write(view)
-        self._whole.update(view)
         while len(view):
             room = CHUNK - self._octets % CHUNK
             part = view[:room]
             self._chunk.update(part)
+            if self._whole is not None:
+                self._whole.update(part)
             self._octets += len(part)
             if len(part) == room:
+                self._whole = self._whole or self._chunk.copy()
                 self._close_chunk()
             view = view[room:]
 

@@ -126,11 +126,12 @@ class Spooling:
     def _run(self) -> None:
         try:
             self._begin()
-            due = clock.now()
+            due = clock.now() + self._pace.beat
             beats = 0
-            while self._wait(due := max(due + self._pace.beat, clock.now())):
+            while self._wait(due):
                 now = self._busy_since = clock.now()
                 self.lag = max(self.lag, now - due)
+                due = now + self._pace.beat  # after a late one too: start messages have so long to arrive
                 beats += 1
                 self._beat(beats)
                 self._busy_since = None
@@ -258,12 +259,13 @@ class Spooling:
     def _start(self, message: Words) -> None:
         recording, slot = str(message["id"]), int(message["slot"])
         self._awaited.discard(recording)
-        if message.get("stopped") and not self._storage.spool_path(recording).exists():
+        if message.get("stopped") and recording not in self._orphans and self.intake.roster.find(recording) is None:
+            if self._storage.spool_path(recording).exists():
+                return  # sealing has it and will say so; it may vanish at any moment, and must not be begun anew
             at = wall_clock(int(message["from_ns"]), self.intake.epoch_ns)
             if (place := self._storage.find(recording, at)) is not None:
                 self._end([Ended(recording, slot, published=place)])
                 return
-        self._orphans.claim(recording)
         holder = self.intake.roster.by_slot.get(slot)
         if holder is not None and holder.id != recording:  # its end was told, or its end is now: the slot is given anew
             self.intake.stop({"slot": slot, "at_ns": clock.now_ns(), "lost": LOST})
@@ -275,6 +277,7 @@ class Spooling:
         except (ValueError, OSError, SkrybaError) as error:
             self._refuse(error, id=recording, slot=slot)
         else:
+            self._orphans.claim(recording)
             if begun is not None:
                 self._on_word({"op": "started", "slot": slot, "id": recording})
 

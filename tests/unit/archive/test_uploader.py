@@ -119,7 +119,7 @@ def test_local_audio_goes_after_its_days_and_the_proof_stays(scene: Scene) -> No
     scene.at = AT + timedelta(days=30)
     uploader = scene.uploader(keep_days=30)
     uploader.round()
-    assert scene.local() == {".json", ".seal"}
+    assert scene.local() == {".json", ".seal", ".remote"}
     assert scene.book.lines["one"].location is Location.REMOTE
     assert uploader.counts.removed == 1
 
@@ -127,7 +127,7 @@ def test_local_audio_goes_after_its_days_and_the_proof_stays(scene: Scene) -> No
 def test_no_days_remove_it_in_the_same_round(scene: Scene) -> None:
     scene.add("one")
     scene.uploader(keep_days=0).round()
-    assert scene.local() == {".json", ".seal"}
+    assert scene.local() == {".json", ".seal", ".remote"}
     assert scene.remote() == {"one.json", "one.seal", "one.wav"}
 
 
@@ -137,6 +137,7 @@ def test_a_crash_between_removal_and_mark_is_made_good(scene: Scene) -> None:
     (scene.recordings / FOLDER / "one.wav").unlink()
     assert scene.uploader(keep_days=0).round() == []
     assert scene.book.lines["one"].location is Location.REMOTE
+    assert scene.local() == {".json", ".seal", ".remote"}
 
 
 def test_a_crash_between_upload_and_mark_sends_nothing_again(scene: Scene) -> None:

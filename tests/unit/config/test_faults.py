@@ -51,7 +51,7 @@ def test_each_kind_of_fault_has_a_remedy() -> None:
         {
             "sip": 5,
             "media": {"ports": [3, 4]},
-            "notice": {"language": "de"},
+            "notice": {"language": "fr"},
             "policy": {"country": "+48"},
             "limits": {"calls": 0},
             "station": [{"id": "101"}],
@@ -59,7 +59,7 @@ def test_each_kind_of_fault_has_a_remedy() -> None:
     )
     assert found["sip"] == ("this must be a table", "Write [sip] on a line of its own, its options below")
     assert found["media.ports"][1].startswith("Write two ports, the lower one even")
-    assert found["notice.language"] == ("the value is not one of the choices", "Choose 'pl' or 'en'")
+    assert found["notice.language"] == ("the value is not one of the choices", "Choose 'pl', 'en', 'uk' or 'de'")
     assert found["policy.country"][1] == "It must match ^[1-9][0-9]{0,2}$"
     assert found["limits.calls"][1] == "Input should be greater than or equal to 1"
     assert found["station[1].password"] == ("this option must be given", "Add password = … to this table")

@@ -24,7 +24,7 @@ def test_rows_tell_type_default_bounds_and_variable() -> None:
     page = reference()
     assert '| `domain`<br>`SKRYBA_SIP__DOMAIN` | text | `"skryba.local"` |' in page
     assert "| list of 2 whole numbers | `[20000, 29999]` |" in page
-    assert '| `"pl"` or `"en"` | `"pl"` |' in page
+    assert '| `"pl"` or `"en"` or `"uk"` or `"de"` | `"pl"` |' in page
     assert "*(at least 1, at most 64)*" in page
     assert "| `password` | text | *required* |" in page
     assert "| `register` | true or false | `false` |" in page

@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -18,12 +19,13 @@ from skryba import clock
 from skryba.recorder import spooling as rhythm
 from skryba.recorder.disk import Disks
 from skryba.recorder.intake import Intake
+from skryba.recorder.opening import Opening
 from skryba.recorder.orphans import Ended
 from skryba.recorder.spool import Kind, read_spool
 from skryba.recorder.spooling import Pace, Spooling
 from skryba.recorder.storage import SpoolFile, Storage
 from skryba.recorder.watermarks import DiskState, Watermarks
-from tests.support.evidence import ID, Arrival, record
+from tests.support.evidence import ID, Arrival, record, spool, stop
 from tests.support.rings import Shelf
 
 OTHER = ID[:-1] + "2"
@@ -283,3 +285,54 @@ def test_what_was_told_is_done_before_the_rings_are_read(room: Room, monkeypatch
         room.talk(slot=slot)
     room.until(lambda: room.drain.intake.packets == len(names))
     assert room.drain.intake.unclaimed == 0
+
+
+def test_what_sealing_has_in_hand_is_not_begun_anew(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(Opening, "open", lambda _, recording, *rest: begun.append(recording.id))
+    room.storage.spool_path(ID).write_bytes(spool([], last=stop(1)))
+    room.open()
+    assert room.ended.get(timeout=5) == Ended(ID, 1)
+    room.drain.obey({"op": "start", "slot": 1, "id": ID, "from_ns": 1, "stopped": True})
+    room.begin(2, OTHER)
+    room.until(lambda: begun)
+    assert begun == [OTHER]
+
+
+def test_a_spool_that_could_not_be_gone_on_with_stays_an_orphan(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "the disk is ill")
+
+    room.storage.spool_path(ID).write_bytes(spool([]))
+    room.drain.start()
+    room.drain.hello({"op": "hello", "ring": room.shelf.paths, "pid": 1, "epoch_ns": 0, "active": [ID]})
+    with monkeypatch.context() as patch:
+        patch.setattr(Opening, "open", fail)
+        room.begin()
+        assert room.words.get(timeout=5)["op"] == "refused"
+    assert room.drain.orphans == 1
+    room.begin()
+    room.until(lambda: room.drain.orphans == 0)
+
+
+def test_a_late_beat_is_not_followed_at_once_by_another(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[float] = []
+    beat = Intake.beat
+
+    def noted(intake: Intake, now: float) -> None:
+        beats.append(clock.now())
+        if len(beats) == 3:  # the next one is late
+            room.drain.obey({"op": "start", "slot": 1, "id": ID, "from_ns": 1})
+        beat(intake, now)
+
+    def slowly(*_: Any) -> None:
+        with pytest.raises(Empty):
+            SimpleQueue[int]().get(timeout=10 * PACE.beat)
+
+    monkeypatch.setattr(Intake, "beat", noted)
+    monkeypatch.setattr(Intake, "start", slowly)
+    room.open()
+    room.until(lambda: len(beats) >= 8)
+    gaps = [after - before for before, after in pairwise(beats[:8])]
+    assert max(gaps) > 5 * PACE.beat
+    assert min(gaps) >= 0.99 * PACE.beat

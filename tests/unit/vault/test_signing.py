@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from skryba.errors import ConfigError
-from skryba.vault.signing import Verifier, key_id, read_public_pem
+from skryba.vault.signing import Verifier, key_id, read_public_pem, split_pem
 from tests.support.seals import signer, verifier
 
 
@@ -50,3 +50,14 @@ def test_what_is_no_ed25519_key_is_refused() -> None:
         read_public_pem(exchange.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     with pytest.raises(ConfigError, match="PEM"):
         read_public_pem(b"hello")
+
+
+def test_a_file_may_hold_several_keys() -> None:
+    one, two = signer(1).public_pem(), signer(2).public_pem()
+    assert split_pem(b"the first\n" + one + b"\nand the next\n" + two) == [one, two]
+    assert split_pem(b"no key at all") == [b"no key at all"]
+    both = Verifier.from_pem(one + two)
+    assert both.knows(signer(1).key_id)
+    assert both.knows(signer(2).key_id)
+    with pytest.raises(ConfigError):
+        Verifier.from_pem(b"no key at all")
