@@ -3,7 +3,7 @@
 Knows configuration and policy, no running proxy.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,11 @@ from skryba.config.model import Config
 from skryba.errors import ConfigError
 from skryba.policy.e164 import matches, normalise
 from skryba.policy.engine import Engine
-from skryba.policy.model import CallFacts, Decision, Mode
+from skryba.policy.model import CallFacts, ConsentMode, Decision, Mode
 from skryba.rulebook import read_rules
 from skryba.terms import Direction
+
+_WORDS = {Mode.NEVER: "not recorded", Mode.AUTOMATIC: "recorded", Mode.ON_DEMAND: "recorded on demand only"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +27,27 @@ class Explanation:
 
     @property
     def recorded(self) -> bool:
-        return self.decision.mode is not Mode.NEVER
+        """From its beginning; a call of mode on_demand is not, until it is commanded."""
+        return self.decision.mode is Mode.AUTOMATIC
 
     def as_json(self) -> dict[str, Any]:
-        facts = asdict(self.facts)
-        facts["at"] = self.facts.at.isoformat()
-        facts["groups"] = sorted(self.facts.groups)
-        return {"recorded": self.recorded, "facts": facts, "decision": asdict(self.decision)}
+        return {"recorded": self.recorded, "facts": self.facts.as_json(), "decision": self.decision.as_json()}
 
     def lines(self) -> list[str]:
         """For people."""
         facts, decision = self.facts, self.decision
         told = [
-            f"{'recorded' if self.recorded else 'not recorded'}: {decision.reason}",
+            f"{_WORDS[decision.mode]}: {decision.reason}",
             f"  {decision.reason_pl}",
             f"call: {facts.direction}, station {facts.station or '—'}, trunk {facts.trunk or '—'}, "
-            f"from {facts.caller or 'withheld'} to {facts.callee} at {facts.at.isoformat()}",
+            f"from {facts.caller or 'withheld'} to {facts.callee}{f' via {facts.via}' if facts.via else ''} "
+            f"at {facts.at.isoformat()}",
             f"rule: {decision.rule} (rules {decision.version or 'none'})",
         ]
         if decision.notice is not None:
             told.append(f"notice: {decision.notice.prompt}, {decision.notice.language}, by {decision.notice.moment}")
+        if decision.consent is ConsentMode.OPT_IN:
+            told.append("consent: only if the other party agrees")
         if decision.purpose is not None:
             told.append(f"purpose: {decision.purpose}; basis: {decision.legal_basis}; retention: {decision.retention}")
         if facts.direction is Direction.OUTBOUND and facts.trunk is None:
@@ -62,9 +65,16 @@ def explain(
     direction: Direction | None = None,
     station: str | None = None,
     trunk: str | None = None,
+    via: str | None = None,
+    private: bool = False,
+    draw: float | None = None,
 ) -> Explanation:
-    """`at` is aware; what is None is told from the numbers as routing would. ConfigError: rules or names are faulty."""
+    """`at` is aware; what is None is told from the numbers as routing would. ConfigError: rules or names are faulty.
+
+    `via`, `private` and `draw` are facts of the call that no number tells; None: directly, and no draw.
+    """
     facts = facts_of(config, caller=caller, callee=callee, at=at, direction=direction, station=station, trunk=trunk)
+    facts = replace(facts, via=via if facts.direction is Direction.INBOUND else None, private=private, draw=draw)
     engine = Engine(read_rules(config), emergency=config.policy.emergency)
     return Explanation(facts, engine.decide(facts))
 

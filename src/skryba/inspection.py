@@ -12,6 +12,7 @@ from skryba.config.checks import ephemeral_ports, exposed, warnings
 from skryba.config.faults import FaultyConfigError
 from skryba.config.load import load
 from skryba.errors import ConfigError
+from skryba.policy.overlaps import overlaps
 from skryba.prompts import PromptLibrary
 from skryba.rulebook import read_rules
 
@@ -52,11 +53,12 @@ def inspect(path: Path | None, environ: Mapping[str, str]) -> Inspection:
         return Inspection(path, tuple(str(error).splitlines()), tuple(found))
     library = PromptLibrary(config.notice.prompts)
     missing = [
-        f"{config.policy.rules_file}: rule {rule.id}: no prompt {rule.notice.prompt} in {rule.notice.language}, "
+        f"{config.policy.rules_file}: rule {name}: no prompt {notice.prompt} in {notice.language}, "
         "its calls would go unrecorded. Put the WAV into the folder of notice.prompts, or choose another notice"
-        for rule in book.rules
-        if rule.notice is not None and (rule.notice.prompt, rule.notice.language) not in library.known
+        for name, notice in book.notices()
+        if (notice.prompt, notice.language) not in library.known
     ]
+    found += [f"{config.policy.rules_file}: {overlap}" for overlap in overlaps(book)]
     if not book.rules and not book.always:
         found.append(f"{config.policy.rules_file}: no rule: nothing is recorded")
     return Inspection(path, (*library.problems, *missing), tuple(found))

@@ -8,8 +8,8 @@ from skryba.errors import ConfigError
 from skryba.policy.rules import RuleBook, parse_rules
 
 
-def read_rules(config: Config) -> RuleBook:
-    """ConfigError, naming the file, when it cannot be read or holds faults."""
+def read_rules(config: Config, *, replacing: RuleBook | None = None) -> RuleBook:
+    """ConfigError, naming the file, when it cannot be read or holds faults. `replacing`: the book in force."""
     path = config.policy.rules_file
     try:
         text = path.read_text(encoding="utf-8")
@@ -17,4 +17,5 @@ def read_rules(config: Config) -> RuleBook:
         raise ConfigError(
             f"{path}: the rules cannot be read ({error}). Set policy.rules_file, or make the file"
         ) from error
-    return parse_rules(text, source=str(path), country=config.policy.country, language=config.notice.language)
+    country, language = config.policy.country, config.notice.language
+    return parse_rules(text, source=str(path), country=country, language=language, replacing=replacing)

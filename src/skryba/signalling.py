@@ -37,6 +37,7 @@ from skryba.metrics.heartbeat import Heartbeat
 from skryba.metrics.observer import MetricsObserver
 from skryba.metrics.snapshot import MediaCounts, Snapshot, Volume
 from skryba.places import recorder_socket, ring_paths
+from skryba.policy.book import RuleBook
 from skryba.policy.e164 import normalise
 from skryba.policy.engine import Engine
 from skryba.policy.model import CallFacts, Decision
@@ -68,17 +69,18 @@ class Policy:
         self._config = config
         self._emergency = frozenset(config.policy.emergency)
         self._engine = Engine(None, emergency=self._emergency)
+        self._book: RuleBook | None = None
         self.loaded = self.reload()
 
     def reload(self) -> bool:
         """Read the rules anew; False, and a line in the log, when they cannot be used."""
         file = str(self._config.policy.rules_file)
         try:
-            book = read_rules(self._config)
+            book = read_rules(self._config, replacing=self._book)
         except ConfigError as error:
             log.error("rules not loaded, those in force stay", file=file, error=str(error))
             return False
-        self._engine = Engine(book, emergency=self._emergency)
+        self._engine, self._book = Engine(book, emergency=self._emergency), book
         log.info("rules loaded", file=file, version=book.version)
         return True
 

@@ -3,6 +3,7 @@
 May not know how a call goes on once it has begun.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -141,6 +142,7 @@ class Desk:
             groups=route.groups,
             did=route.did,
             priority=route.priority,
+            draw=int.from_bytes(hashlib.sha256(self._around.token().encode()).digest()[:6]) / (1 << 48),
         )
         try:
             return self._policy(facts)

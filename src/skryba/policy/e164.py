@@ -26,6 +26,8 @@ def normalise(text: str, *, country: str = "48", international_prefix: str = "00
 
     Digits that fit no numbering plan, and names, come back without URI parts, otherwise untouched.
     """
+    if text[:1] == "+" and text.isascii() and text[1:].isdigit():  # already in its form
+        return text
     user = _user_part(text)
     if user.lower() in _WITHHELD:
         return ANONYMOUS

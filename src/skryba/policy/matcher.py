@@ -29,9 +29,12 @@ class Matcher:
         found = self._all
         if value is None:
             return found
-        found |= self._exact.get(value, 0)
+        if value in self._exact:
+            found |= self._exact[value]
+        prefixes = self._prefixes
         for length in self._lengths:
-            found |= self._prefixes.get(value[:length], 0)
+            if (prefix := value[:length]) in prefixes:
+                found |= prefixes[prefix]
         return found
 
     def bits_of_any(self, values: Iterable[str]) -> int:

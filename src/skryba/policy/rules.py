@@ -7,292 +7,313 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, TypeVar
 
-from skryba.errors import ConfigError
+from skryba.policy.book import ALL, EVERY_TYPE, GROUP, LIST, CountryRule, Force, Rule, RuleBook
 from skryba.policy.e164 import normalise
-from skryba.policy.hours import Hours
-from skryba.policy.model import IfUnrecordable, Mode, Notice, NoticeMoment
-from skryba.policy.places import Places
-from skryba.terms import Direction
+from skryba.policy.faults import Fault, FaultyRulesError, told
+from skryba.policy.hours import Holidays, Hours, HoursError
+from skryba.policy.model import CallType, IfUnrecordable, Mode, Notice, NoticeMoment
+from skryba.policy.places import TOP, Places
+from skryba.policy.table import Table
 
-GROUP = "group:"
-ALL = ("*",)
-RESERVED = frozenset({"emergency", "never-list", "always-list", "default", "fallback", "selftest"})
+__all__ = ["GROUP", "Rule", "RuleBook", "parse_rules"]
+RESERVED = frozenset(
+    {"emergency", "never-list", "always-list", "default", "fallback", "selftest", "private", "sample", "country"}
+)
 _NO_NOTICE = "none"
-_LANGUAGES = ("pl", "en")
-_TOP = ("never", "always", "always_like", "rule")
+_LANGUAGES = ("pl", "en", "uk", "de")
+_TOP = ("never", "protected", "approved_by", "always", "always_like", "lists", "country", "rule")
 _KEYS = (
-    "id", "station", "direction", "number", "did", "trunk", "hours", "zone", "mode", "purpose", "legal_basis",
-    "retention", "notice", "notice_reason", "language", "notice_moment", "if_unrecordable", "renditions",
+    "id", "station", "direction", "call_type", "scope", "via", "number", "did", "trunk", "hours", "zone", "holidays",
+    "mode", "sample", "private", "purpose", "legal_basis", "retention", "notice", "notice_reason", "language",
+    "notice_moment", "if_unrecordable", "renditions",
 )  # fmt: skip
-_OWED = ("purpose", "legal_basis", "retention", "notice")  # product rule A11
+_COUNTRY_KEYS = ("code", "force", "notice", "language", "reason")
+_OWED = {  # product rule A11
+    "purpose": ("purpose", "celu (purpose)"),
+    "legal_basis": ("legal basis", "podstawy prawnej (legal_basis)"),
+    "retention": ("retention", "czasu przechowywania (retention)"),
+}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}\Z")
 _RETENTION = re.compile(r"[1-9][0-9]{0,4}[dwmy]\Z")
 _PREFIX = re.compile(r"\+[0-9]{1,15}\Z")
+_COUNTRY = re.compile(r"\+[1-9][0-9]{0,6}\Z")
+_VIA = re.compile(r"(queue|ivr)(:.+|\*)?\Z")
 _RENDITIONS = ("flac", "opus", "mp3")
-Choice = TypeVar("Choice", Mode, NoticeMoment, IfUnrecordable)
 _TOML_LINE = re.compile(r"at line ([0-9]+)")
+_INBOUND = frozenset({CallType.INCOMING, CallType.QUEUE, CallType.IVR})
+_DIRECTIONS = {
+    "outbound": frozenset({CallType.OUTGOING}),
+    "inbound": _INBOUND,
+    "inbound_direct": frozenset({CallType.INCOMING}),
+    "inbound_via": frozenset({CallType.QUEUE, CallType.IVR}),
+    "internal": frozenset({CallType.INTERNAL}),
+    "*": EVERY_TYPE,
+}
+_TYPES = {str(kind): frozenset({kind}) for kind in CallType} | {"*": EVERY_TYPE}
+_SCOPES = {"internal": frozenset({CallType.INTERNAL}), "external": EVERY_TYPE - {CallType.INTERNAL}, "*": EVERY_TYPE}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One [[rule]]. Patterns are normalised; `stations` holds ids, `group:NAME` and `*`."""
+def parse_rules(
+    text: str, *, source: str, country: str = "48", language: str = "pl", replacing: RuleBook | None = None
+) -> RuleBook:
+    """`language` is that of notices whose rule names none. FaultyRulesError lists every fault with line and remedy.
 
-    id: str
-    mode: Mode
-    stations: tuple[str, ...] = ALL
-    directions: frozenset[Direction] = frozenset(Direction)
-    numbers: tuple[str, ...] = ALL
-    dids: tuple[str, ...] = ALL
-    trunks: tuple[str, ...] = ALL
-    hours: Hours | None = None
-    notice: Notice | None = None
-    notice_reason: str | None = None  # why there is no notice
-    purpose: str | None = None
-    legal_basis: str | None = None
-    retention: str | None = None
-    if_unrecordable: IfUnrecordable = IfUnrecordable.CONTINUE
-    renditions: tuple[str, ...] | None = None  # None: as configured
-
-
-@dataclass(frozen=True, slots=True)
-class RuleBook:
-    """All that stands in one rules file. `like` gives purpose, basis, retention and notice to calls of the always-list.
-
-    `never` and `always` hold station ids, `group:NAME`, and normalised number patterns side by side.
+    `replacing` is the book in force: what it protects stays protected, unless a second person has signed (A14).
     """
-
-    rules: tuple[Rule, ...] = ()
-    never: frozenset[str] = frozenset()
-    always: frozenset[str] = frozenset()
-    like: Rule | None = None
-    country: str = "48"
-    version: str = ""
-    source: str = field(default="", compare=False)
-
-
-def parse_rules(text: str, *, source: str, country: str = "48", language: str = "pl") -> RuleBook:
-    """`language` is that of notices whose rule names none. ConfigError lists every fault with line and remedy."""
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         found = _TOML_LINE.search(str(error))
         line = int(found[1]) if found else text.count("\n") + 1
-        raise ConfigError(f"{source}:{line}: this is no TOML: {error}. Mend the line; texts stand in quotes") from error
-    reader = _Reader(document, Places(text), country, language)
-    book = reader.book(version=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16], source=source)
-    if reader.faults:
-        faults = sorted(reader.faults)
-        raise ConfigError("\n".join(f"{source}:{line}: {problem}. {remedy}" for line, problem, remedy in faults))
+        raise FaultyRulesError(source, [told(line, "toml", error=error)]) from error
+    faults: list[Fault] = []
+    version = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    book = _Reader(Table(document, TOP, Places(text), faults), country, language).book(version, source, replacing)
+    if faults:
+        raise FaultyRulesError(source, faults)
     return book
 
 
 class _Reader:
-    """Goes through a document once and keeps every fault."""
+    """Goes through a document once; the tables keep the faults."""
 
-    def __init__(self, document: dict[str, Any], places: Places, country: str, language: str) -> None:
-        self.faults: list[tuple[int, str, str]] = []
-        self._document = document
-        self._places = places
+    def __init__(self, top: Table, country: str, language: str) -> None:
+        self._top = top
         self._country = country
         self._language = language
-        self._index: int | None = None
-        self._table: dict[str, Any] = document
+        self._lists: dict[str, tuple[str, ...]] = {}
 
-    def book(self, *, version: str, source: str) -> RuleBook:
-        self._unknown(_TOP)
-        never, always = (frozenset(self._subjects(name)) for name in ("never", "always"))
-        wanted = self._text("always_like")
-        tables = self._document.get("rule", [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._fault("rule", "rules are tables of their own", "Begin each with [[rule]]")
-            tables = []
+    def book(self, version: str, source: str, replacing: RuleBook | None) -> RuleBook:
+        top = self._top
+        top.only(_TOP)
+        listed = top.table("lists")
+        self._lists = {name: tuple(listed.texts(name, self._reading(listed, name))) for name in listed}
+        never, protected, always = (frozenset(self._subjects(name)) for name in ("never", "protected", "always"))
+        approved_by = top.text("approved_by")
+        if replacing is not None:
+            self._guard(replacing, protected, approved_by)
+        wanted = top.text("always_like")
         rules: list[Rule] = []
-        for self._index, self._table in enumerate(tables):
-            rules.append(self._rule({rule.id for rule in rules}))
-        self._index, self._table = None, self._document
-        like = self._like(rules, wanted) if always or wanted is not None else None
-        return RuleBook(tuple(rules), never, always, like, self._country, version, source)
+        for table in top.tables("rule"):
+            rules.append(self._rule(table, [rule.id for rule in rules]))
+        return RuleBook(
+            rules=tuple(rules),
+            never=never | protected,
+            always=always,
+            like=self._like(rules, wanted) if always or wanted is not None else None,
+            country=self._country,
+            version=version,
+            source=source,
+            protected=protected,
+            approved_by=approved_by,
+            lists=tuple(self._lists.items()),
+            countries=tuple(self._countries()),
+        )
+
+    def _guard(self, replacing: RuleBook, protected: frozenset[str], approved_by: str | None) -> None:
+        lost = ", ".join(sorted(replacing.protected - protected))
+        if lost and approved_by is None:
+            self._top.fault("protected", "unprotected", found=lost)
+        elif lost and approved_by == replacing.approved_by:
+            self._top.fault("approved_by", "stale_approval", found=lost)
 
     def _like(self, rules: Sequence[Rule], wanted: str | None) -> Rule | None:
         recording = [rule for rule in rules if rule.mode is Mode.AUTOMATIC]
         if wanted is not None:
             named = next((rule for rule in recording if rule.id == wanted), None)
             if named is None:
-                self._fault("always_like", f"there is no recording rule {wanted!r}", "Name the id of an automatic rule")
+                self._top.fault("always_like", "no_like", found=wanted)
             return named
         if len(recording) != 1:
-            problem = "the always-list does not say for what purpose, how long and with which notice it records"
-            self._fault(
-                "always", problem, 'Add always_like = "ID" with the id of the automatic rule whose terms it takes'
-            )
+            self._top.fault("always", "like_owed")
         return recording[0] if recording else None
 
-    def _rule(self, taken: set[str]) -> Rule:
-        self._unknown(_KEYS)
-        name = self._id(taken)
-        mode = self._choice("mode", Mode, None)
-        if mode is Mode.AUTOMATIC:
-            for key in _OWED:
-                if key not in self._table:
-                    remedy = f'Add {key} = "…"' + (', or notice = "none" with notice_reason' if key == "notice" else "")
-                    self._fault(key, f"rule {name!r} records, but names no {key.replace('_', ' ')}", remedy)
-        directions = self._choices("direction", Direction)
+    def _countries(self) -> Iterator[CountryRule]:
+        seen: set[str] = set()
+        for table in self._top.tables("country"):
+            table.only(_COUNTRY_KEYS)
+            codes = tuple(code for entry in table.texts("code") if (code := self._code(table, entry, seen)))
+            if "code" not in table:
+                table.fault("code", "country_owes", choices='["+49"]')
+            force, notice = table.choice("force", Force), self._notice(table, "")
+            if "force" not in table:
+                table.fault("force", "country_owes", choices=", ".join(Force))
+            if force is Force.NEVER:
+                for key in ("notice", "language"):
+                    if key in table:
+                        table.fault(key, "country_silent")
+            elif force is not None and notice is None:
+                table.fault("notice", "country_owes", choices='"…"')
+            yield CountryRule(codes, force or Force.NEVER, notice, table.text("reason"))
+
+    def _rule(self, table: Table, taken: Sequence[str]) -> Rule:
+        table.only(_KEYS)
+        name = self._id(table, taken)
+        mode = table.choice("mode", Mode)
+        if "mode" not in table:
+            table.fault("mode", "no_mode", choices=", ".join(Mode))
+        if mode in (Mode.AUTOMATIC, Mode.ON_DEMAND):
+            for key, (what, what_pl) in _OWED.items():
+                if key not in table:
+                    table.fault(key, "owed", rule=name, what=what, what_pl=what_pl)
+            if "notice" not in table:
+                table.fault("notice", "owed_notice", rule=name)
+        sample, private = table.percent("sample"), table.flag("private")
+        if sample is not None and mode not in (None, Mode.AUTOMATIC):
+            table.fault("sample", "sample_mode")
+        if private and mode is Mode.NEVER:
+            table.fault("private", "private_mode", rule=name)
+        notice = self._notice(table, name)
         return Rule(
             id=name,
             mode=mode or Mode.NEVER,
-            stations=tuple(self._list("station", ALL, self._station)),
-            directions=directions,
-            numbers=tuple(self._list("number", ALL, self._number)),
-            dids=tuple(self._list("did", ALL, self._number)),
-            trunks=tuple(self._list("trunk", ALL, lambda text: text)),
-            hours=self._hours(),
-            notice=self._notice(name),
-            notice_reason=self._text("notice_reason"),
-            purpose=self._text("purpose"),
-            legal_basis=self._text("legal_basis"),
-            retention=self._retention(),
-            if_unrecordable=self._choice("if_unrecordable", IfUnrecordable, IfUnrecordable.CONTINUE)
-            or IfUnrecordable.CONTINUE,
-            renditions=tuple(self._list("renditions", (), self._rendition)) if "renditions" in self._table else None,
+            stations=tuple(table.texts("station", lambda entry: self._station(table, entry), all_of=ALL)),
+            types=self._types(table),
+            via=tuple(table.texts("via", lambda entry: self._via(table, entry), all_of=ALL)),
+            numbers=tuple(table.texts("number", lambda entry: self._number(table, "number", entry), all_of=ALL)),
+            dids=tuple(table.texts("did", lambda entry: self._number(table, "did", entry), all_of=ALL)),
+            trunks=tuple(table.texts("trunk", all_of=ALL)),
+            hours=self._hours(table),
+            sample=sample,
+            private=private,
+            notice=notice,
+            notice_reason=table.text("notice_reason"),
+            purpose=table.text("purpose"),
+            legal_basis=table.text("legal_basis"),
+            retention=self._retention(table),
+            if_unrecordable=table.choice("if_unrecordable", IfUnrecordable) or IfUnrecordable.CONTINUE,
+            renditions=tuple(table.texts("renditions", lambda entry: self._rendition(table, entry)))
+            if "renditions" in table
+            else None,
+            line=table.line,
         )
 
-    def _id(self, taken: set[str]) -> str:
-        name = self._text("id")
+    def _id(self, table: Table, taken: Sequence[str]) -> str:
+        name = table.text("id")
         if name is None:
-            if "id" not in self._table:
-                self._fault("id", "a rule has no id", 'Add id = "…": decisions are stored with it')
-            return f"#{(self._index or 0) + 1}"
+            if "id" not in table:
+                table.fault("id", "no_id")
+            return f"#{len(taken) + 1}"
         if not _ID.match(name):
-            self._fault("id", f"{name!r} is no id", "Use letters, digits, hyphens, dots and underscores, at most 64")
+            table.fault("id", "bad_id", found=name)
         elif name in RESERVED:
-            self._fault("id", f"the id {name!r} belongs to Skryba", "Choose another")
+            table.fault("id", "reserved_id", found=name)
         elif name in taken:
-            self._fault("id", f"there is already a rule {name!r}", "Give each rule an id of its own")
+            table.fault("id", "taken_id", found=name)
         return name
 
-    def _notice(self, rule: str) -> Notice | None:
-        prompt = self._text("notice")
-        language = self._text("language")
-        moment = self._choice("notice_moment", NoticeMoment, NoticeMoment.ANSWER)
+    def _types(self, table: Table) -> frozenset[CallType]:
+        found = EVERY_TYPE
+        for key, known in (("direction", _DIRECTIONS), ("call_type", _TYPES), ("scope", _SCOPES)):
+            entries = list(table.texts(key, all_of=ALL))
+            for entry in entries:
+                if entry not in known:
+                    what = key.replace("_", " ")
+                    table.fault(key, "choice", found=entry, what=what, choices=", ".join(known))
+                    return EVERY_TYPE
+            found &= frozenset().union(*(known[entry] for entry in entries))
+        ways = list(table.texts("via", lambda entry: self._via(table, entry), all_of=ALL))
+        if ways and "*" not in ways:
+            found &= {CallType.IVR if entry.startswith("ivr") else CallType.QUEUE for entry in ways}
+        if not found:
+            odd = next((key for key in ("via", "scope", "call_type", "direction") if key in table), "direction")
+            table.fault(odd, "no_call")
+        return found
+
+    def _via(self, table: Table, entry: str) -> str | None:
+        if entry != "*" and not _VIA.match(entry):
+            table.fault("via", "via", found=entry)
+            return None
+        return entry
+
+    def _notice(self, table: Table, rule: str) -> Notice | None:
+        """`rule` is empty for a country's, which cannot do without."""
+        prompt, language = table.text("notice"), table.text("language")
+        moment = table.choice("notice_moment", NoticeMoment)
         if language is not None and language not in _LANGUAGES:
-            self._fault("language", f"there are no notices in {language!r}", "Choose pl or en")
+            table.fault("language", "no_language", found=language, choices=", ".join(_LANGUAGES))
         if prompt == _NO_NOTICE:
-            if not self._text("notice_reason"):
-                remedy = 'Add notice_reason = "…", or name a notice'
-                self._fault("notice", f"rule {rule!r} has no notice and does not say why", remedy)
+            if rule and not table.text("notice_reason"):
+                table.fault("notice", "no_notice_reason", rule=rule)
             return None
         return Notice(prompt, language or self._language, moment or NoticeMoment.ANSWER) if prompt else None
 
-    def _hours(self) -> Hours | None:
-        text, zone = self._text("hours"), self._text("zone")
-        if text is None:
+    def _hours(self, table: Table) -> Hours | None:
+        text, zone, holidays = table.text("hours"), table.text("zone"), table.choice("holidays", Holidays)
+        if text is None and holidays in (None, Holidays.ANY):
             if zone is not None:
-                self._fault("zone", "a time zone without hours says nothing", "Add hours, or remove zone")
+                table.fault("zone", "lonely_zone")
             return None
         try:
-            return Hours.parse(text, zone or "Europe/Warsaw")
-        except ValueError as error:
-            self._fault("hours", str(error), 'Write hours such as "mon-fri 08:00-16:00; sat 09:00-13:00"')
+            return Hours.parse(text or "00:00-24:00", zone or "Europe/Warsaw", holidays or Holidays.ANY)
+        except HoursError as error:
+            table.fault("hours" if text else "zone", "hours", english=error, polish=error.polish)
             return None
 
-    def _retention(self) -> str | None:
-        text = self._text("retention")
+    def _retention(self, table: Table) -> str | None:
+        text = table.text("retention")
         if text is not None and not _RETENTION.match(text):
-            self._fault(
-                "retention", f"{text!r} is no length of time", 'Write days, weeks, months or years: "90d", "5y"'
-            )
+            table.fault("retention", "retention", found=text)
         return text
 
     def _subjects(self, key: str) -> Iterator[str]:
         """Stations, groups and numbers in one list: each entry as written and, when it is a number, normalised."""
-        for entry in self._list(key, (), lambda text: text):
+        for entry in self._top.texts(key):
             if entry.startswith(GROUP) or entry == "*":
                 yield entry
-                continue
-            if not entry.endswith("*"):
-                yield entry
-            if (number := self._number(entry, key)) is not None:
-                yield number
+            elif entry.startswith(LIST):
+                if self._number(self._top, key, entry) is not None:
+                    yield from self._lists[entry.removeprefix(LIST)]
+            else:
+                if not entry.endswith("*"):
+                    yield entry
+                if (number := self._number(self._top, key, entry)) is not None:
+                    yield number
 
-    def _rendition(self, entry: str) -> str | None:
+    def _reading(self, table: Table, name: str) -> Callable[[str], str | None]:
+        def read(entry: str) -> str | None:
+            if entry.startswith(LIST):
+                table.fault(name, "nested_list")
+                return None
+            return self._number(table, name, entry)
+
+        return read
+
+    def _rendition(self, table: Table, entry: str) -> str | None:
         if entry not in _RENDITIONS:
-            self._fault("renditions", f"{entry!r} is no rendition", f"Choose among {', '.join(_RENDITIONS)}")
+            table.fault("renditions", "rendition", found=entry, choices=", ".join(_RENDITIONS))
             return None
         return entry
 
-    def _station(self, entry: str) -> str | None:
+    def _station(self, table: Table, entry: str) -> str | None:
         if entry != "*" and entry.endswith("*"):
-            self._fault("station", f"{entry!r} is no station", 'Name stations one by one, "group:NAME", or "*"')
+            table.fault("station", "pattern_station", found=entry)
             return None
         return entry
 
-    def _number(self, entry: str, key: str = "number") -> str | None:
+    def _code(self, table: Table, entry: str, seen: set[str]) -> str | None:
+        code = f"+{entry[2:]}" if entry.startswith("00") else entry
+        if not _COUNTRY.match(code):
+            table.fault("code", "country_code", found=entry)
+            return None
+        if code in seen:
+            table.fault("code", "country_twice", found=code)
+        seen.add(code)
+        return code
+
+    def _number(self, table: Table, key: str, entry: str) -> str | None:
+        if entry.startswith(LIST):
+            name = entry.removeprefix(LIST)
+            if name not in self._lists:
+                table.fault(key, "unknown_list", found=name)
+                return None
+            return entry
         if entry == "*" or not entry.endswith("*"):
             return entry if entry == "*" else normalise(entry, country=self._country)
         body = re.sub(r"[ \-.()]", "", entry[:-1])
         prefix = f"+{body[2:]}" if body.startswith("00") else body
         if not _PREFIX.match(prefix):
-            problem = f"{entry!r} could mean numbers of a country or of the house"
-            self._fault(
-                key, problem, f'Write "+{self._country}{body}*" for numbers outside; name those of the house one by one'
-            )
+            table.fault(key, "vague_prefix", found=entry, better=f"+{self._country}{body}*")
             return None
         return f"{prefix}*"
-
-    def _list(self, key: str, default: tuple[str, ...], read: Callable[[str], str | None]) -> Iterator[str]:
-        entries = self._table.get(key, list(default))
-        if not isinstance(entries, list) or not all(isinstance(entry, str) and entry.strip() for entry in entries):
-            self._fault(key, f"{key} is a list of texts", f'Write {key} = ["…", "…"]')
-            return
-        if not entries and default:
-            self._fault(key, f"an empty list of {key} fits no call", f'Write {key} = ["*"], or remove the line')
-        for entry in entries:
-            if (value := read(entry.strip())) is not None:
-                yield value
-
-    def _choices(self, key: str, kind: type[Direction]) -> frozenset[Direction]:
-        found = set()
-        for entry in self._list(key, ALL, lambda text: text):
-            if entry == "*":
-                found |= set(kind)
-            elif entry in set(map(str, kind)):
-                found.add(kind(entry))
-            else:
-                self._fault(key, f"{entry!r} is no {key}", f"Choose {', '.join(kind)}, or *")
-        return frozenset(found)
-
-    def _choice(self, key: str, kind: type[Choice], default: Choice | None) -> Choice | None:
-        text = self._text(key)
-        if text is None:
-            if default is None and key not in self._table:
-                self._fault(key, f"a rule has no {key}", f"Add {key} = one of {', '.join(kind)}")
-            return default
-        if text not in set(map(str, kind)):
-            self._fault(key, f"{text!r} is no {key.replace('_', ' ')}", f"Choose {' or '.join(kind)}")
-            return default
-        return kind(text)
-
-    def _text(self, key: str) -> str | None:
-        value = self._table.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not value.strip():
-            self._fault(key, f"{key} is a text", f'Write {key} = "…"')
-            return None
-        return value.strip()
-
-    def _unknown(self, known: Sequence[str]) -> None:
-        for key in self._table:
-            if key not in known:
-                close = get_close_matches(key, known, n=1)
-                remedy = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}"
-                self._fault(key, f"there is no option {key!r} here", remedy)
-
-    def _fault(self, key: str, problem: str, remedy: str) -> None:
-        fault = (self._places.of(self._index, key), problem, remedy)
-        if fault not in self.faults:
-            self.faults.append(fault)

@@ -1,10 +1,11 @@
 """Hours of the week, by the clock on the wall."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
-from skryba.policy.hours import Hours
+from skryba.policy.hours import Holidays, Hours, HoursError
 
 
 def warsaw(day: int, hour: int, minute: int = 0, month: int = 11) -> datetime:
@@ -78,9 +79,54 @@ def test_the_ends_of_time(at: datetime) -> None:
     ],
 )
 def test_faults_are_told_in_words(text: str, zone: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(HoursError, match=message) as caught:
         Hours.parse(text, zone)
+    assert caught.value.polish
+    assert caught.value.polish != str(caught.value)
 
 
 def test_prints_itself() -> None:
     assert str(Hours.parse("mon-fri 08:00-16:00")) == "mon-fri 08:00-16:00 Europe/Warsaw"
+    told = str(Hours.parse("mon-fri 08:00-16:00", holidays=Holidays.EXCEPT))
+    assert told == "mon-fri 08:00-16:00 Europe/Warsaw, except holidays"
+
+
+@pytest.mark.parametrize(
+    ("holidays", "working_day", "holiday"),
+    [(Holidays.ANY, True, True), (Holidays.EXCEPT, True, False), (Holidays.ONLY, False, True)],
+)
+def test_a3_public_holidays(holidays: Holidays, working_day: bool, holiday: bool) -> None:
+    hours = Hours.parse("mon-fri 08:00-16:00", holidays=holidays)
+    assert hours.contains(warsaw(12, 10)) is working_day  # a Thursday
+    assert hours.contains(warsaw(11, 10)) is holiday  # Independence Day, a Wednesday
+    assert not hours.contains(warsaw(11, 17))
+
+
+def test_a3_a_holiday_is_one_by_the_clock_on_the_wall() -> None:
+    only = Hours.parse("00:00-24:00", holidays=Holidays.ONLY)
+    assert only.contains(datetime(2026, 11, 10, 23, 30, tzinfo=UTC))  # half past midnight in Warsaw
+    assert not only.contains(datetime(2026, 11, 11, 23, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covers", "meets"),
+    [
+        (("mon-fri 08:00-16:00",), ("tue 09:00-10:00",), True, True),
+        (("tue 09:00-10:00",), ("mon-fri 08:00-16:00",), False, True),
+        (("mon 08:00-16:00",), ("mon 16:00-17:00",), False, False),
+        (("mon 08:00-16:00", "Europe/Berlin"), ("mon 08:00-16:00",), False, True),
+        (("08:00-16:00",), ("08:00-16:00", "Europe/Warsaw", Holidays.ONLY), True, True),
+        (("08:00-16:00", "Europe/Warsaw", Holidays.EXCEPT), ("08:00-16:00",), False, True),
+        (
+            ("08:00-16:00", "Europe/Warsaw", Holidays.EXCEPT),
+            ("08:00-16:00", "Europe/Warsaw", Holidays.ONLY),
+            False,
+            False,
+        ),
+        (("08:00-16:00", "Europe/Warsaw", Holidays.ONLY), ("09:00-10:00", "Europe/Warsaw", Holidays.ONLY), True, True),
+    ],
+)
+def test_a17_hours_are_compared(wide: tuple[Any, ...], narrow: tuple[Any, ...], covers: bool, meets: bool) -> None:
+    assert Hours.parse(*wide).covers(Hours.parse(*narrow)) is covers
+    assert Hours.parse(*wide).meets(Hours.parse(*narrow)) is meets
+    assert Hours.parse(*narrow).meets(Hours.parse(*wide)) is meets
