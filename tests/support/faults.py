@@ -32,5 +32,5 @@ def install(flag: Path) -> None:
             obey()
         return opened(path, flags, *rest, **more)
 
-    os.writev = append
-    os.open = create  # type: ignore[assignment]
+    os.writev = append  # type: ignore[assignment]
+    os.open = create
