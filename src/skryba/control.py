@@ -5,6 +5,7 @@ Knows the words; what they do is given. Only the owner of the process may open t
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,14 @@ class ControlDoor:
             return self._words[word]()
         except (ValueError, KeyError, TypeError):
             return {"error": f'say {{"op": …}} with one of {", ".join(sorted(self._words))}'}
+
+
+def ask_door(path: Path, word: str, *, patience: float = 5.0) -> Answer:
+    """What the process behind the door answers; blocks. OSError or ValueError if nobody does, or not in time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(patience)
+        client.connect(str(path))
+        client.sendall(json.dumps({"op": word}).encode() + b"\n")
+        with client.makefile("rb") as lines:
+            answer: Answer = json.loads(lines.readline())
+    return answer

@@ -36,6 +36,7 @@ from skryba.archive.upload import key_of
 from skryba.archive.upload_book import Uploads
 from skryba.archive.uploader import Uploader
 from skryba.config.model import Config
+from skryba.control import ask_door
 from skryba.locksmith import journal_of, keyring_of, signer_of
 from skryba.metrics import catalogue as metrics
 from skryba.metrics.endpoint import Endpoint
@@ -206,7 +207,7 @@ class Keeper:
     def _differences(self, at: datetime) -> set[Finding]:
         since, until = at - _LOOK_BACK, at - _SETTLING
         sealed = seals(self._journal)
-        found = set(reconcile_calls(self.findings.calls(since, until)))
+        found = set(reconcile_calls(self.findings.calls(since, until), self._signalled(since, until)))
         found |= set(self.findings.strays(since, until))
         days = set(self._shelf.days(since.date(), at.date())) | set(self.findings.folders(since, until))
         for folder in sorted(days):
@@ -220,6 +221,15 @@ class Keeper:
             )
             found |= set(reconcile_day(day))
         return found
+
+    def _signalled(self, since: datetime, until: datetime) -> set[str]:
+        """Calls that signalling itself says it carried in that while; nothing if it cannot be asked."""
+        try:
+            told = ask_door(self._config.operations.control, "carried")["calls"]
+            ended = [(call, datetime.fromisoformat(begin), datetime.fromisoformat(end)) for call, begin, end in told]
+        except (OSError, ValueError, KeyError, TypeError):
+            return set()
+        return {call for call, begin, end in ended if since <= begin and end < until}
 
     def _remote(self, folder: str) -> dict[str, int] | None:
         if self._objects is None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from skryba import clock
 from skryba.archive.ledger import Ledger
 from skryba.archive.observer import LedgerObserver
 from skryba.b2bua.agent import Agent
+from skryba.b2bua.notices import CallEnded, Notice
 from skryba.b2bua.server import Server
 from skryba.b2bua.settings import Binding, Settings
 from skryba.config.model import Config
@@ -52,6 +54,7 @@ from skryba.terms import SocketAddress
 
 _ROWS_PER_CALL = 2
 _BEAT = 0.05
+_CARRIED = 50_000  # ended calls that reconciliation can ask for
 _WATCH = 0.5  # seconds between looks at the recorder
 # Ended calls wait 32 s in their transactions: a full collection over thousands of them stops all calls for 60 ms, so it
 # comes seldom (about twice a minute at 150 calls/s); the young are looked through often, 1 ms at a time.
@@ -100,6 +103,7 @@ class Signalling:
             log.error("prompt left out", problem=problem)
         self._server: Server
         self._stopping = asyncio.Event()
+        self._carried: deque[tuple[str, str, str]] = deque(maxlen=_CARRIED)
         self._draining = False
         self._recorder_seen = ("", False)  # why nothing can be recorded, and whether what runs suffers
 
@@ -170,14 +174,16 @@ class Signalling:
             engine=self._engine,
             recorder=self._recorder,
             prompts=self._prompts.get,
-            observers=(log_notice, self._counts.receive, self._entries.receive),
+            observers=(log_notice, self._counts.receive, self._entries.receive, self._remember),
             on_fault=lambda what, error: log.error("fault", what=what, exc_info=error),
             silence_limit=config.media.silence_limit,
             latch_window=config.media.latch_window,
             advertise=config.media.advertise or None,
             on_stream_ended=self._stream_ended,
         )
-        self._door = ControlDoor(config.operations.control, {"status": self._status, "drain": self._stop})
+        self._door = ControlDoor(
+            config.operations.control, {"status": self._status, "drain": self._stop, "carried": self._tell_carried}
+        )
         await self._door.open()
         self._endpoint = Endpoint(config.operations.metrics_address, Collector(self._counts, self._snapshot))
         self._endpoint.start()
@@ -248,6 +254,14 @@ class Signalling:
 
     def _stream_ended(self, stats: StreamStats) -> None:
         self._counts.stream_ended(received=stats.packets, lost=stats.lost, jitter=stats.jitter_ms / 1000)
+
+    def _remember(self, notice: Notice) -> None:
+        if isinstance(notice, CallEnded):
+            self._carried.append((notice.call.id, notice.call.started_at.isoformat(), clock.at().isoformat()))
+
+    def _tell_carried(self) -> Mapping[str, Any]:
+        """Calls that ended in this run, for reconciliation: id, beginning, end. The last ones, if there were many."""
+        return {"calls": list(self._carried)}
 
     def _stop(self) -> Mapping[str, Any]:
         self._stopping.set()

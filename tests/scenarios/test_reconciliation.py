@@ -197,3 +197,15 @@ def test_a_store_that_is_away_is_a_fault_and_changes_no_finding(kept: Kept) -> N
     with pytest.raises(StoreError):
         keeper.reconcile()
     assert [(each.category, each.subject) for each in keeper.findings.open()] == found
+
+
+def test_a_call_that_signalling_carried_and_the_ledger_lacks_is_named(
+    kept: tuple[Office, Keeper, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, keeper, _ = kept
+    early = (office.now - timedelta(hours=1)).isoformat()
+    told = {"calls": [("lost", early, early), ("running-until-now", early, office.now.isoformat())]}
+    monkeypatch.setattr(module, "ask_door", lambda path, word: told)
+    assert categories(keeper) == [(Category.CALL_NOT_IN_LEDGER, "lost")]
+    monkeypatch.setattr(module, "ask_door", lambda path, word: {"error": "no such word"})
+    assert categories(keeper) == []

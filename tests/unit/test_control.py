@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skryba.control import ControlDoor
+from skryba.control import ControlDoor, ask_door
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,13 @@ async def test_one_line_one_answer(tmp_path: Path, line: bytes, answer: dict[str
     await writer.wait_closed()
     await door.close()
     assert not path.exists()
+
+
+async def test_another_process_asks_at_the_door(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    door = ControlDoor(path, {"status": lambda: {"calls": 3}})
+    await door.open()
+    assert await asyncio.to_thread(ask_door, path, "status") == {"calls": 3}
+    await door.close()
+    with pytest.raises(OSError, match="No such file"):
+        ask_door(path, "status")
